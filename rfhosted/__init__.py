@@ -1,0 +1,1 @@
+"""Explore Roboflow's Serverless Hosted API in notebooks."""

@@ -1,0 +1,217 @@
+"""One exception type for each thing that a user can do about a failure.
+
+HostedError
+├── AuthenticationError      401, or no key where one is needed: set or check the key
+├── PaymentRequiredError     402, 423: the plan, the credits or a pause
+├── PermissionDeniedError    403: the key may not use this model
+├── ModelNotFoundError       404, 405, or an id that cannot be routed: correct the id
+├── ImageError               not an image, here or there: use another picture
+├── InvalidRequestError      other 4xx: correct the parameters
+├── TooLargeError            413, or here before sending: send a smaller picture
+├── RateLimitedError         429: wait, send less often
+├── ServiceError             5xx: not your fault; try later
+│   └── ModelNotReadyError   503: the model is loading; try again in a moment
+├── UnreachableError         no connection, a timeout, an answer cut off: check the network
+├── UnexpectedAnswerError    200, but not an answer that we know; kept in ``.raw``
+└── UnsupportedError         that version, region or model cannot do it; nothing was sent
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class HostedError(Exception):
+    """Base of everything that rfhosted raises on purpose, bad Python arguments aside.
+
+    Attributes:
+        status: HTTP status, or None when no answer was involved.
+        server_message: The server's own words, or None.
+        advice: The next step, one sentence.
+    """
+
+    advice_by_default = "See the server's message."
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        server_message: str | None = None,
+        advice: str | None = None,
+    ) -> None:
+        self.message = message
+        self.status = status
+        self.server_message = server_message
+        self.advice = advice or self.advice_by_default
+        super().__init__(message)
+
+    def __str__(self) -> str:
+        code = f" (HTTP {self.status})" if self.status else ""
+        said = f' The server said: "{self.server_message}".' if self.server_message else ""
+        return f"{self.message}{code}.{said} {self.advice}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self.message, self.__dict__.copy())
+
+
+def _rebuild(kind: type[HostedError], message: str, state: dict[str, Any]) -> HostedError:
+    error = kind(message)
+    error.__dict__.update(state)
+    return error
+
+
+class AuthenticationError(HostedError):
+    """No API key, or one that the server does not take (401)."""
+
+    advice_by_default = (
+        "Check the API key (app.roboflow.com, Settings, API Keys) and pass it as api_key=, in"
+        " ROBOFLOW_API_KEY or in a .env file; a refused key stays refused for a minute."
+    )
+
+
+class PaymentRequiredError(HostedError):
+    """The workspace cannot spend credits (402) or its API use is paused (423)."""
+
+    advice_by_default = (
+        "Check the plan and the credits of the workspace: credits may be used up or capped, and a"
+        " legacy plan without credits cannot run the newest architectures."
+    )
+
+
+class PermissionDeniedError(HostedError):
+    """The key is known but may not use this model (403)."""
+
+    advice_by_default = (
+        "Use a key of the workspace that owns the model, with the inference scope, and check the"
+        " model id."
+    )
+
+
+class ModelNotFoundError(HostedError):
+    """No such model: 404, 405, or an id that cannot be routed (nothing was sent then)."""
+
+    advice_by_default = (
+        'Model ids look like "project/3" or "workspace/slug"; check the spelling, and that the'
+        " version has a trained model."
+    )
+
+
+class ImageError(HostedError):
+    """Not an image that can be read, here or on the server."""
+
+    advice_by_default = "Use a JPEG, PNG or WebP picture that opens in an image viewer."
+
+
+class InvalidRequestError(HostedError):
+    """The server refused a parameter (400, 422 and other 4xx)."""
+
+    advice_by_default = "Correct what the server names."
+
+
+class TooLargeError(HostedError):
+    """The request is over the version's limit: found here before sending, or said by a 413."""
+
+    advice_by_default = "Pass a smaller image_size, or leave it out to have the picture fitted."
+
+
+class RateLimitedError(HostedError):
+    """Too many requests (429), after the retries."""
+
+    advice_by_default = "Wait a moment and send fewer requests at once."
+
+
+class ServiceError(HostedError):
+    """The service failed (5xx), after the retries."""
+
+    advice_by_default = (
+        "Try again later; if one model fails all the time while others answer, its deployment is"
+        " broken: retrain it or ask Roboflow."
+    )
+
+
+class ModelNotReadyError(ServiceError):
+    """The model is still loading (503), after the retries."""
+
+    advice_by_default = "The model is being loaded: try again in a few seconds."
+
+
+class UnreachableError(HostedError):
+    """No connection, a timeout, or an answer that was cut off."""
+
+    advice_by_default = (
+        "Check the network, a proxy or firewall and the address; without a key the models of this"
+        " machine need no network."
+    )
+
+
+class UnexpectedAnswerError(HostedError):
+    """An answer of no shape that we know.
+
+    Attributes:
+        raw: The answer as it came: the JSON, or the text where it was not JSON.
+    """
+
+    advice_by_default = "The answer is kept in .raw of this error."
+    raw: Any = None
+
+    def __init__(self, message: str, *, raw: Any = None, **details: Any) -> None:
+        super().__init__(message, **details)
+        self.raw = raw
+
+
+class UnsupportedError(HostedError):
+    """That version, region or model cannot do it; nothing was sent."""
+
+    advice_by_default = "Use api_version='v2' or another model."
+
+
+#: status -> (class, what happened). What to do stands with the class.
+STATUSES: dict[int, tuple[type[HostedError], str]] = {
+    400: (InvalidRequestError, "The server refused the request"),
+    401: (AuthenticationError, "The API key is missing, wrong or of another workspace"),
+    402: (PaymentRequiredError, "The workspace cannot spend credits for this request"),
+    403: (PermissionDeniedError, "The API key may not use this model"),
+    404: (ModelNotFoundError, "No such model"),
+    405: (ModelNotFoundError, "The model id does not route to a model"),
+    408: (UnreachableError, "The server waited too long for the request"),
+    410: (UnsupportedError, "The service no longer offers this"),
+    413: (TooLargeError, "The request is larger than the server takes"),
+    422: (InvalidRequestError, "The server refused a parameter"),
+    423: (PaymentRequiredError, "The use of the API is paused for this workspace"),
+    429: (RateLimitedError, "Too many requests"),
+    500: (ServiceError, "The service failed"),
+    501: (ServiceError, "The service cannot run this model"),
+    502: (ServiceError, "The service failed to reach its own platform"),
+    503: (ModelNotReadyError, "The model is not ready"),
+    504: (ServiceError, "The service timed out"),
+    507: (ServiceError, "The model is too large for the server"),
+}
+
+#: Beginnings of the server's 400 messages that another class answers better.
+_BETTER_400 = {
+    "Could not load input image": (ImageError, "The server could not read the image"),
+    "Data pointed by URL": (ImageError, "The server could not read the image"),
+    "Data is not image": (ImageError, "The server could not read the image"),
+    "Required Roboflow API key is missing": STATUSES[401],
+    "Invalid Model ID": (ModelNotFoundError, "The server does not take this model id"),
+}
+
+
+def error_for(status: int, server_message: str | None) -> HostedError:
+    """The exception for an HTTP answer that is no success.
+
+    Args:
+        status: HTTP status.
+        server_message: The server's words, already redacted.
+    """
+    kind, happened = STATUSES.get(status) or (
+        (InvalidRequestError, "The server refused the request")
+        if 400 <= status < 500
+        else (ServiceError, "The service failed")
+    )
+    if status == 400:
+        for start, better in _BETTER_400.items():
+            if (server_message or "").startswith(start):
+                kind, happened = better
+    return kind(happened, status=status, server_message=server_message)

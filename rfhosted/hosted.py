@@ -1,0 +1,143 @@
+"""Facts about Roboflow's hosted API, as data: hosts, limits, defaults and public model names.
+
+Nothing here sends, decodes or draws; every other module asks this one. Sources: docs.roboflow.com
+(deploy/serverless, deployment/roboflow-cloud) and the open-source server, roboflow/inference 1.8.3.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+from enum import StrEnum
+from importlib import resources
+
+
+class Task(StrEnum):
+    """What a model answers. Accepts its own string: ``Task("object-detection")``."""
+
+    OBJECT_DETECTION = "object-detection"
+    CLASSIFICATION = "classification"
+    INSTANCE_SEGMENTATION = "instance-segmentation"
+    SEMANTIC_SEGMENTATION = "semantic-segmentation"
+    KEYPOINT_DETECTION = "keypoint-detection"
+
+
+class ApiVersion(StrEnum):
+    """Version of the Serverless Hosted API: ``v1`` (legacy) or ``v2`` (recommended)."""
+
+    V1 = "v1"
+    V2 = "v2"
+
+
+class Region(StrEnum):
+    """Where hosted requests go. The EU has V2 only."""
+
+    US = "us"
+    EU = "eu"
+
+
+#: One host a task. Key points have no host of their own on v1.
+V1_HOSTS = {
+    Task.OBJECT_DETECTION: "https://detect.roboflow.com",
+    Task.KEYPOINT_DETECTION: "https://detect.roboflow.com",
+    Task.INSTANCE_SEGMENTATION: "https://outline.roboflow.com",
+    Task.CLASSIFICATION: "https://classify.roboflow.com",
+    Task.SEMANTIC_SEGMENTATION: "https://segment.roboflow.com",
+}
+V2_HOSTS = {
+    Region.US: "https://serverless.roboflow.com",
+    Region.EU: "https://serverless.roboflow.eu",
+}
+#: The platform: model metadata, never inference.
+PLATFORM_HOSTS = {Region.US: "https://api.roboflow.com", Region.EU: "https://api.roboflow.eu"}
+
+#: Bytes of one whole request (docs: "image file size and any request information attached").
+#: Megabytes are read as 10**6, the smaller reading.
+REQUEST_LIMITS = {ApiVersion.V1: 5_000_000, ApiVersion.V2: 20_000_000}
+#: Room kept for the request line and the headers, which the limits count too.
+HEAD_ROOM = 4_096
+
+DEFAULT_CONFIDENCE = 0.4
+DEFAULT_OVERLAP = 0.3
+#: Longest side sent when nothing is known of the model, as inference-sdk's own downsizing has it.
+DEFAULT_IMAGE_SIZE = 1024
+
+#: The only v1 host whose documentation knows percentages alone (0 to 100).
+PERCENT_HOSTS = frozenset({V1_HOSTS[Task.SEMANTIC_SEGMENTATION]})
+
+#: What serves a task when nobody names a model: small, public, and known to that version.
+#: No public semantic segmentation model is known to v1.
+DEFAULT_MODELS = {
+    ApiVersion.V2: {
+        Task.OBJECT_DETECTION: "rfdetr-nano",
+        Task.CLASSIFICATION: "resnet50",
+        Task.INSTANCE_SEGMENTATION: "rfdetr-seg-nano",
+        Task.SEMANTIC_SEGMENTATION: "yolo26n-sem-1024",
+        Task.KEYPOINT_DETECTION: "yolov8n-pose-640",
+    },
+    ApiVersion.V1: {
+        Task.OBJECT_DETECTION: "yolov8n-640",
+        Task.CLASSIFICATION: "resnet50",
+        Task.INSTANCE_SEGMENTATION: "yolov8n-seg-640",
+        Task.KEYPOINT_DETECTION: "yolov8n-pose-640",
+    },
+}
+
+#: First segment of the ids of models that ship with this package.
+LOCAL_WORKSPACE = "local"
+LOCAL_MODELS = {task: f"{LOCAL_WORKSPACE}/{task}" for task in Task}
+
+#: Tasks of the projects behind the public names.
+_PUBLIC_PROJECTS = {
+    "coco": Task.OBJECT_DETECTION,
+    "coco-dataset-vdnr1": Task.INSTANCE_SEGMENTATION,
+    "coco-pose-detection": Task.KEYPOINT_DETECTION,
+    "classifiers": Task.CLASSIFICATION,
+}
+#: Newer families that live on V2 only, under routes of their own (a prompt, no fixed classes).
+#: First segments of their ids, as the server names them.
+V2_ONLY_PROJECTS = frozenset(
+    "clip depth-anything-v2 depth-anything-v3 doctr easy_ocr florence-pretrains gaze grounding_dino"
+    " moondream2 owlv2 paligemma-pretrains perception_encoder pp_ocr qwen-pretrains sam sam2 sam3"
+    " sam3-3d-objects smolvlm2 trocr yolo_world".split()
+)
+
+
+@functools.cache
+def aliases() -> dict[str, str]:
+    """Public model names and the two-segment ids that they stand for (inference-sdk 1.8.3)."""
+    text = resources.files(__package__).joinpath("aliases.json").read_text("utf-8")
+    names: dict[str, str] = json.loads(text)
+    return names
+
+
+def task_of(model_id: str) -> Task | None:
+    """Task of a public or built-in model id; None where the id alone does not tell.
+
+    Args:
+        model_id: Two segments, aliases already resolved.
+    """
+    workspace, _, slug = model_id.partition("/")
+    if workspace == LOCAL_WORKSPACE:
+        return Task(slug) if slug in set(Task) else None
+    if workspace == "yolo26-pretrains" and slug.endswith("-sem"):
+        return Task.SEMANTIC_SEGMENTATION
+    if workspace == "microsoft" and slug.startswith("coco-pose-detection"):
+        return Task.KEYPOINT_DETECTION
+    return _PUBLIC_PROJECTS.get(workspace)
+
+
+def is_v2_only(model_id: str) -> bool:
+    """Whether the id belongs to a family that v1 never served and the image route cannot ask."""
+    workspace, _, slug = model_id.partition("/")
+    return workspace in V2_ONLY_PROJECTS or slug.endswith("-depth")
+
+
+def input_size(model_name: str) -> int | None:
+    """Longest side in pixels of the model's input, where its public name carries it.
+
+    ``yolov8n-640`` is 640 and ``yolo26n-sem-1024`` is 1024; ``rfdetr-nano`` tells nothing.
+    """
+    size = re.fullmatch(r"yolo.*-(\d{3,4})", model_name)
+    return int(size[1]) if size else None

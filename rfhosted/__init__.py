@@ -1,1 +1,82 @@
-"""Explore Roboflow's Serverless Hosted API in notebooks."""
+"""Explore Roboflow's Serverless Hosted API in notebooks: an image in, an understood prediction out.
+
+>>> import rfhosted
+>>> rfhosted.predict(rfhosted.sample("cat"))  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rfhosted.client import Client, predict
+    from rfhosted.errors import (
+        AuthenticationError,
+        HostedError,
+        ImageError,
+        InvalidRequestError,
+        ModelNotFoundError,
+        ModelNotReadyError,
+        PaymentRequiredError,
+        PermissionDeniedError,
+        RateLimitedError,
+        ServiceError,
+        TooLargeError,
+        UnexpectedAnswerError,
+        UnreachableError,
+        UnsupportedError,
+    )
+    from rfhosted.hosted import ApiVersion, Task
+    from rfhosted.prediction import Prediction
+    from rfhosted.samples import sample, sample_names
+
+#: Public name -> the module that it comes from, imported when the name is first used.
+_HOMES = {
+    "client": ("Client", "predict"),
+    "errors": (
+        *("AuthenticationError", "HostedError", "ImageError", "InvalidRequestError"),
+        *("ModelNotFoundError", "ModelNotReadyError", "PaymentRequiredError"),
+        *("PermissionDeniedError", "RateLimitedError", "ServiceError", "TooLargeError"),
+        *("UnexpectedAnswerError", "UnreachableError", "UnsupportedError"),
+    ),
+    "hosted": ("ApiVersion", "Task"),
+    "prediction": ("Prediction",),
+    "samples": ("sample", "sample_names"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__version__ = "0.1.0"
+__all__ = [
+    "ApiVersion",
+    "AuthenticationError",
+    "Client",
+    "HostedError",
+    "ImageError",
+    "InvalidRequestError",
+    "ModelNotFoundError",
+    "ModelNotReadyError",
+    "PaymentRequiredError",
+    "PermissionDeniedError",
+    "Prediction",
+    "RateLimitedError",
+    "ServiceError",
+    "Task",
+    "TooLargeError",
+    "UnexpectedAnswerError",
+    "UnreachableError",
+    "UnsupportedError",
+    "predict",
+    "sample",
+    "sample_names",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'rfhosted' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"rfhosted.{_HOME_OF[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -1,4 +1,4 @@
-"""What an answer says, as plain values: every coordinate in pixels of the original, upright picture.
+"""What an answer says, as plain values; coordinates are pixels of the original, upright picture.
 
 ``wire`` makes these from JSON, ``draw`` paints them and ``prediction`` hands them out.
 """
@@ -17,7 +17,7 @@ Box: TypeAlias = tuple[float, float, float, float]
 
 @dataclass(frozen=True, slots=True)
 class KeyPoint:
-    """One key point: pixels of the original picture, its slot in the skeleton, confidence 0 to 1."""
+    """One key point: pixels of the original picture, slot in the skeleton, confidence 0 to 1."""
 
     x: float
     y: float
@@ -76,7 +76,7 @@ class Regions:
     """A class for every pixel.
 
     Attributes:
-        class_ids: uint8 of shape (height, width) as the server sent it: of the sent picture, mostly.
+        class_ids: uint8 of shape (height, width), mostly of the sent picture.
         confidence: uint8 of the same shape, 255 is certain; None where not told.
         names: id -> class name. Pixels with an id that is not here are void.
         background: The id that stands for no class, or None where the model has none.

@@ -1,0 +1,348 @@
+"""The way of one picture: an upload, a response, a prediction."""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import json
+import os
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from rfhosted import hosted, images, metadata, wire
+from rfhosted.answer import Regions
+from rfhosted.errors import UnexpectedAnswerError, UnsupportedError
+from rfhosted.hosted import ApiVersion, Region, Task
+from rfhosted.keys import ApiKey, find_key
+from rfhosted.parse import Answer, Ranking, parse
+from rfhosted.prediction import (
+    ClassificationPrediction,
+    DetectionPrediction,
+    InstancePrediction,
+    KeypointPrediction,
+    Prediction,
+    SemanticPrediction,
+    Timing,
+    check_fraction,
+)
+from rfhosted.route import THIS_MACHINE, Route, check_region, find_route
+from rfhosted.transport import Reply, Transport
+from rfhosted.upload import ImageSize, Upload, fit
+
+if TYPE_CHECKING:
+    from rfhosted.images import ImageLike, Picture
+
+_V2_IS_RECOMMENDED = "v1 is the legacy API: Roboflow recommends V2 (api_version='v2')."
+
+
+class Client:
+    """Asks the hosted API, a server of your own, or the models of this machine.
+
+    With neither a key nor ``base_url`` the client is local: the embedded server starts in this
+    process when it is first needed.
+
+    Args:
+        api_key: Else ROBOFLOW_API_KEY, else ``.env`` in the working directory, else Colab's secret
+            of that name, else none.
+        api_version: "v2" or "v1"; ``predict`` may choose another.
+        base_url: One server for every task and both versions (self-hosted, dedicated).
+        region: "us" or "eu"; the EU has V2 only.
+        timeout: Seconds for one try, all of it.
+        retries: How many further tries at most, where they help (429, 502 once, 503, 504, no
+            connection); all tries and pauses together take two timeouts at most.
+
+    Raises:
+        AuthenticationError: The key holds characters that no key has.
+        UnsupportedError: v1 in a region that has none.
+        ValueError: Another argument makes no sense.
+    """
+
+    def __init__(
+        self,
+        api_key: str | ApiKey | None = None,
+        *,
+        api_version: ApiVersion | str = ApiVersion.V2,
+        base_url: str | None = None,
+        region: Region | str = Region.US,
+        timeout: float = 60.0,
+        retries: int = 3,
+    ) -> None:
+        # First of all, so that no traceback of what follows shows a key among its variables.
+        if isinstance(api_key, str):
+            api_key = ApiKey(api_key.strip()) if api_key.strip() else None
+        self._key = api_key or find_key()
+        self.api_version = ApiVersion(api_version)
+        self.region = Region(region)
+        self.base_url = _checked_url(base_url)
+        if timeout <= 0 or retries < 0:
+            raise ValueError("timeout is more than 0 seconds, retries is 0 or more.")
+        self.timeout = timeout
+        self.retries = retries
+        if base_url is None:
+            check_region(self.api_version, self.region)
+        self._transport = Transport()
+        self._sizes = metadata.Sizes()
+        self._told_of_v2 = False
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the models of this machine answer: neither a key nor ``base_url``."""
+        return self._key is None and self.base_url is None
+
+    def __repr__(self) -> str:
+        if self.is_local:
+            where = "this machine's own models, no key"
+        else:
+            where = self.base_url or f"hosted, region {self.region}"
+            where += ", key set" if self._key else ", no key"
+        return f"Client({self.api_version}: {where})"
+
+    def predict(
+        self,
+        image: ImageLike,
+        model: str | None = None,
+        *,
+        task: Task | str | None = None,
+        api_version: ApiVersion | str | None = None,
+        image_size: ImageSize = None,
+        confidence: float | None = None,
+        overlap: float = hosted.DEFAULT_OVERLAP,
+    ) -> Prediction:
+        """Send one picture to one model.
+
+        Args:
+            image: Path, http(s) URL, data URI, bytes, file object, PIL image, or numpy array
+                (height, width, 3) of uint8, RGB.
+            model: "project/3", "workspace/slug" or a public name ("rfdetr-nano"); None for a good
+                default for the task, the version and the place.
+            task: What the model answers; needed where nothing else tells it (own models on v1).
+            api_version: "v1" or "v2"; None for the client's.
+            image_size: Longest side sent, in pixels, never more than the picture's; "original"; or
+                None for the model's input size where it is known, else 1024.
+            confidence: Least confidence, fraction in [0, 1]; None for 0.4, or 0 for classification.
+            overlap: Largest IoU of two boxes of one class, fraction in [0, 1].
+
+        Raises:
+            HostedError: See ``rfhosted.errors``; each says the next step.
+            ValueError, TypeError: An argument makes no sense; nothing was sent.
+        """
+        check_fraction("confidence", confidence)
+        check_fraction("overlap", overlap)
+        _check_size(image_size)
+        version = ApiVersion(api_version or self.api_version)
+        route = find_route(
+            model,
+            Task(task) if task else None,
+            version,
+            region=self.region,
+            base_url=self.base_url,
+            has_key=self._key is not None,
+        )
+        if confidence is None:
+            ranking = route.task is Task.CLASSIFICATION
+            confidence = 0.0 if ranking else hosted.DEFAULT_CONFIDENCE
+        if images.is_url(image):
+            image = self._transport.download(image, timeout=self.timeout)
+        began = time.perf_counter()
+        picture = images.load(image)
+        asked = time.perf_counter()
+        longest = self._longest_side(route, picture, image_size)
+        asked = time.perf_counter() - asked
+        request, upload = _request(route, picture, longest, confidence=confidence, overlap=overlap)
+        prepare = time.perf_counter() - began - asked
+        reply = self._send(request, route)
+        began = time.perf_counter()
+        raw = _json(reply)
+        answered, answer = parse(raw, route.task, picture=picture.size, sent=upload.size)
+        timing = Timing(
+            prepare=prepare,
+            e2e=reply.e2e,
+            exec=_seconds(raw.get("time")),
+            parse=time.perf_counter() - began,
+            server=_seconds(reply.headers.get("x-processing-time")),
+            retries=reply.retries,
+        )
+        shared = {
+            "picture": picture,
+            "task": answered,
+            "model": route.model,
+            "api_version": version,
+            "raw": raw,
+            "upload": upload,
+            "timing": timing,
+            "confidence": confidence,
+            "host": THIS_MACHINE if route.host == THIS_MACHINE else urlsplit(route.host).netloc,
+            "notes": self._notes(route, reply),
+        }
+        return _understood(answered, answer, shared)
+
+    def _send(self, request: wire.Request, route: Route) -> Reply:
+        # The models of this machine take no key, and a key has no business there.
+        key = None if route.host == THIS_MACHINE else self._key
+        return self._transport.send(request, key, timeout=self.timeout, retries=self.retries)
+
+    def _longest_side(self, route: Route, picture: Picture, size: ImageSize) -> int | None:
+        if size == "original":
+            return None
+        if size is not None:
+            return size
+        known = hosted.input_size(route.name)
+        hosted_model = self._key is not None and self.base_url is None and route.name == route.model
+        # Nothing to ask for a picture that is smaller than any model's input.
+        if (
+            known is None
+            and hosted_model
+            and route.host != THIS_MACHINE
+            and max(picture.size) > 320
+        ):
+            known = self._sizes.ask(self._transport, self._key, self.region, route.model)
+        return known or hosted.DEFAULT_IMAGE_SIZE
+
+    def _notes(self, route: Route, reply: Reply) -> tuple[str, ...]:
+        notes = []
+        if route.stands_in:
+            notes.append(
+                f"{route.model} of this machine stands in for {route.name}, which needs an API key."
+            )
+        if reply.retries:
+            notes.append(f"Answered after {len(reply.retries)} failed: {', '.join(reply.retries)}.")
+        if route.version is ApiVersion.V1 and not self._told_of_v2:
+            self._told_of_v2 = True
+            notes.append(_V2_IS_RECOMMENDED)
+        return tuple(notes)
+
+
+def predict(image: ImageLike, model: str | None = None, **options: Any) -> Prediction:
+    """``Client().predict``, with one client for all calls, as long as the key is the same.
+
+    Args:
+        image: As ``Client.predict`` takes it.
+        model: As ``Client.predict`` takes it.
+        options: The other arguments of ``Client.predict``.
+    """
+    return default_client().predict(image, model, **options)
+
+
+def default_client() -> Client:
+    """The client that ``predict`` uses: made anew only when another key is found."""
+    return _client_for(find_key())
+
+
+@functools.lru_cache(maxsize=1)
+def _client_for(key: ApiKey | None) -> Client:
+    return Client(key)
+
+
+def _request(
+    route: Route, picture: Picture, longest: int | None, *, confidence: float, overlap: float
+) -> tuple[wire.Request, Upload]:
+    content, upload = fit(
+        picture,
+        longest,
+        budget=hosted.REQUEST_LIMITS[route.version] - hosted.HEAD_ROOM,
+        around=wire.form_bytes,
+    )
+    body, content_type = wire.multipart(content, upload.format)
+    request = wire.Request(
+        url=f"{_address(route)}/{route.model}",
+        params=wire.parameters(
+            route.task, route.version, route.host, confidence=confidence, overlap=overlap
+        ),
+        body=body,
+        content_type=content_type,
+        key_in_header=route.key_in_header,
+    )
+    return request, upload
+
+
+def _address(route: Route) -> str:
+    if route.host != THIS_MACHINE:
+        return route.host
+    return _embedded_server(os.getpid()) + ("/v1" if route.version is ApiVersion.V1 else "")
+
+
+_starting = threading.Lock()
+
+
+def _embedded_server(pid: int) -> str:
+    with _starting:  # two first calls at once must not start two
+        return _start_embedded_server(pid)
+
+
+@functools.cache
+def _start_embedded_server(pid: int) -> str:
+    """Address of this process's server; a forked child needs its own, hence ``pid``."""
+    del pid
+    try:
+        from rfhosted import local
+    except ImportError as error:
+        missing = error.name
+    else:
+        server = local.serve()
+        started = server.__enter__()
+        atexit.register(server.__exit__, None, None, None)
+        return started.url
+    raise UnsupportedError(
+        f"The models of this machine need the package {missing}, which is not installed",
+        advice='Run pip install "rfhosted[local]", or pass an API key.',
+    )
+
+
+def _understood(task: Task, answer: Answer, shared: dict[str, Any]) -> Prediction:
+    if isinstance(answer, Regions):
+        return SemanticPrediction(**shared, regions=answer)
+    if isinstance(answer, Ranking):
+        best = tuple(entry.class_name for entry in answer.ranked[:1])
+        present = answer.predicted_classes
+        return ClassificationPrediction(
+            **shared,
+            scores=answer.ranked,
+            predicted_classes=best if present is None else present,
+            multi_label=present is not None,
+        )
+    kinds = {
+        Task.OBJECT_DETECTION: DetectionPrediction,
+        Task.INSTANCE_SEGMENTATION: InstancePrediction,
+        Task.KEYPOINT_DETECTION: KeypointPrediction,
+    }
+    return kinds[task](**shared, found=answer)
+
+
+def _json(reply: Reply) -> Any:
+    try:
+        return json.loads(reply.body)
+    except ValueError:
+        text = reply.body.decode("utf-8", "replace")
+    raise UnexpectedAnswerError(
+        "The answer is not JSON: perhaps a proxy or a login page answered",
+        status=reply.status,
+        raw=text,
+    )
+
+
+def _seconds(value: Any) -> float | None:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return None
+
+
+def _check_size(size: ImageSize) -> None:
+    whole = isinstance(size, int) and not isinstance(size, bool) and size > 0
+    if not (size is None or size == "original" or whole):
+        raise ValueError(
+            f"image_size is a number of pixels, 'original' or None (automatic), not {size!r}."
+        )
+
+
+def _checked_url(url: str | None) -> str | None:
+    if url is None:
+        return None
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("base_url looks like http://host:port.")
+    if parts.query or parts.username:
+        raise ValueError("base_url holds no key and no user: pass api_key=.")
+    return url.rstrip("/")

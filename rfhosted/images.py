@@ -1,0 +1,287 @@
+"""Anything that people call an image becomes a Picture: upright, decoded as late as possible."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import functools
+import io
+import os
+import re
+import struct
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from PIL import Image, ImageFile
+
+from rfhosted.errors import ImageError
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+#: What ``predict`` takes: path, http(s) URL or data URI, bytes, file object, PIL image,
+#: numpy array (height, width, 3), uint8, RGB.
+ImageLike: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | memoryview | Any"
+
+#: EXIF orientation -> what makes the stored pixels upright (EXIF 2.32, 4.6.4.A).
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_ORIENTATION_TAG = 0x0112
+#: A JPEG is decoded at the smallest of its scales that leaves this much to the antialiased resize.
+_DRAFT_MARGIN = 1.5
+#: What Pillow raises for files that are broken in one way or another.
+_BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error)
+_TRUNCATED = "The image file is truncated: its end is missing"
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """One picture, not yet decoded where it came as a file.
+
+    Attributes:
+        size: (width, height) in pixels, upright.
+        format: Pillow's name of the file's format ("JPEG"), or None for pixels.
+        data: The file's own bytes, or None for pixels.
+        orientation: EXIF orientation of the stored pixels, 1 is upright.
+    """
+
+    size: tuple[int, int]
+    format: str | None
+    data: bytes | None
+    orientation: int
+    _pixels: Image.Image | None = None
+
+    def __repr__(self) -> str:
+        return f"Picture({self.size[0]}x{self.size[1]}, {self.format or 'pixels'})"
+
+    @functools.cached_property
+    def full(self) -> Image.Image:
+        """The whole picture: PIL RGB, upright, original size. Decoded once."""
+        return self._decode(None)
+
+    def at(self, size: tuple[int, int]) -> Image.Image:
+        """The picture scaled to (width, height): PIL RGB, upright, antialiased.
+
+        Raises:
+            ImageError: The file turned out to be broken.
+        """
+        if size == self.size:
+            return self.full
+        image = self.__dict__.get("full") or self._decode(size)
+        return image if image.size == size else image.resize(size, Image.Resampling.LANCZOS)
+
+    def _decode(self, size: tuple[int, int] | None) -> Image.Image:
+        """Upright RGB pixels, of at least ``size`` where one is given."""
+        if self._pixels is not None:
+            return self._pixels
+        try:
+            with Image.open(io.BytesIO(self.data or b"")) as image:
+                if size:
+                    stored = size[::-1] if self.orientation > 4 else size
+                    image.draft(
+                        None, (int(stored[0] * _DRAFT_MARGIN), int(stored[1] * _DRAFT_MARGIN))
+                    )
+                rgb = _to_rgb(image)
+        except _BROKEN as error:
+            problem = _explain(error)
+        else:
+            turn = _UPRIGHT.get(self.orientation)
+            return rgb if turn is None else rgb.transpose(turn)
+        raise problem
+
+
+def load(image: ImageLike) -> Picture:
+    """Look at an image of any kind. URLs are for the network's room: see ``is_url``.
+
+    Raises:
+        ImageError: No such file, or not an image, empty, truncated, or a decompression bomb.
+        TypeError: Not a kind of image, or an array of another dtype than uint8.
+        ValueError: An array of another shape than (height, width, 3).
+    """
+    if isinstance(image, Picture):
+        return image
+    if isinstance(image, Image.Image):
+        data = _unread_file(image)
+        return _from_pixels(image) if data is None else _from_bytes(data)
+    numpy = sys.modules.get("numpy")
+    if numpy is not None and isinstance(image, numpy.ndarray):
+        return _from_array(image)
+    return _from_bytes(_read(image))
+
+
+def is_url(image: ImageLike) -> bool:
+    """Whether the image is an http(s) address."""
+    return isinstance(image, str) and re.match(r"https?://", image, re.IGNORECASE) is not None
+
+
+def _read(image: ImageLike) -> bytes:
+    if isinstance(image, (bytes, bytearray, memoryview)):
+        return bytes(image)
+    if isinstance(image, str) and image[:5].lower() == "data:":
+        return _from_data_uri(image)
+    if isinstance(image, (str, os.PathLike)):
+        return _from_path(Path(image))
+    if callable(read := getattr(image, "read", None)):
+        data = read()
+        if isinstance(data, bytes):
+            return data
+        raise TypeError('The file is open as text; open it with mode "rb".')
+    raise TypeError(
+        f"{type(image).__name__} is no kind of image: pass a path, a URL, a data URI, bytes, a file"
+        " object, a PIL image or a numpy array (height, width, 3) of uint8, RGB."
+    )
+
+
+def _from_path(path: Path) -> bytes:
+    path = path.expanduser()
+    try:
+        return path.read_bytes()
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+    name = str(path) if len(str(path)) < 200 else str(path)[:200] + "…"
+    raise ImageError(
+        f"The image file {name!r} cannot be read: {reason}",
+        advice=f"Check the path; the working directory is {Path.cwd()}.",
+    )
+
+
+def _from_data_uri(uri: str) -> bytes:
+    head, comma, body = uri.partition(",")
+    if comma and head.lower().endswith(";base64"):
+        try:
+            return base64.b64decode(re.sub(r"\s", "", body), validate=True)
+        except binascii.Error:
+            pass
+    raise ImageError("The data URI does not hold a base64 image")
+
+
+def _from_bytes(data: bytes) -> Picture:
+    if not data:
+        raise ImageError("The image file is empty")
+    problem: ImageError | None = None
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            kind = image.format
+            if _is_truncated(image, data):
+                problem = ImageError(_TRUNCATED)
+            # Pillow turns TIFF upright by itself.
+            orientation = 1 if kind == "TIFF" else _orientation(image, data)
+            width, height = image.size
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        problem = ImageError(
+            "The image has too many pixels to be decoded safely (a decompression bomb?)",
+            advice="Scale it down first, or raise PIL.Image.MAX_IMAGE_PIXELS if you trust it.",
+        )
+    except _BROKEN as error:
+        problem = _explain(error)
+    if problem:
+        raise problem
+    size = (height, width) if orientation > 4 else (width, height)
+    return Picture(size, kind, data, orientation)
+
+
+def _from_pixels(image: Image.Image) -> Picture:
+    turn = _UPRIGHT.get(image.getexif().get(_ORIENTATION_TAG, 1))
+    try:
+        rgb = _to_rgb(image)
+    except _BROKEN as error:
+        problem = _explain(error)
+    else:
+        upright = rgb if turn is None else rgb.transpose(turn)
+        return Picture(upright.size, None, None, 1, upright)
+    raise problem
+
+
+def _from_array(array: npt.NDArray[Any]) -> Picture:
+    if array.dtype != "uint8":
+        raise TypeError(
+            f"The array holds {array.dtype}; an image array holds uint8, 0 to 255 (for floats from"
+            " 0 to 1: (array * 255).astype('uint8'))."
+        )
+    if array.ndim != 3 or array.shape[2] != 3 or 0 in array.shape:
+        raise ValueError(
+            f"The array has shape {array.shape}; an image array has (height, width, 3), RGB. From"
+            " OpenCV's BGR: array[:, :, ::-1]; from grey: numpy.stack([array] * 3, axis=-1)."
+        )
+    # Copied: what the caller does with the array afterwards must not change the result.
+    return _from_pixels(Image.frombytes("RGB", array.shape[1::-1], array.tobytes()))
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    """A new RGB image with the pixels that the server sees: alpha dropped, 16 bits cut to 8."""
+    if image.mode.startswith("I"):
+        import numpy as np
+
+        high = (np.asarray(image).astype("int64") >> 8).clip(0, 255)
+        return Image.fromarray(high.astype("uint8")).convert("RGB")
+    if image.mode == "F":
+        raise ValueError("it holds floating-point values; save it with 8 bits a channel")
+    if image.mode == "P" and "transparency" in image.info:
+        return image.convert("RGBA").convert("RGB")
+    return image.convert("RGB")  # a copy where it is RGB already
+
+
+def _unread_file(image: Image.Image) -> bytes | None:
+    """The file behind an image that was opened and not touched yet: the best upload of all."""
+    source = getattr(image, "fp", None)
+    untouched = isinstance(image, ImageFile.ImageFile) and bool(image.tile) and image.tell() == 0
+    if not untouched or source is None or not source.seekable():
+        return None
+    position = source.tell()
+    source.seek(0)
+    data: bytes = source.read()
+    source.seek(position)
+    try:
+        with Image.open(io.BytesIO(data)) as again:
+            # Another size: draft() was called on it, and the caller means that one.
+            return data if (again.format, again.size) == (image.format, image.size) else None
+    except _BROKEN:
+        return None
+
+
+def _orientation(image: Image.Image, data: bytes) -> int:
+    # Pillow decodes a whole PNG to learn that it has no EXIF behind its pixels.
+    if image.format == "PNG" and b"eXIf" not in data and b"Raw profile type exif" not in data:
+        return 1
+    found = image.getexif().get(_ORIENTATION_TAG, 1)
+    return found if found in _UPRIGHT else 1
+
+
+def _is_truncated(image: Image.Image, data: bytes) -> bool:
+    """Whether a file that may be sent as it is lacks its end; told without decoding it."""
+    if image.format in ("JPEG", "MPO"):
+        return not _jpeg_ends(data)
+    if image.format == "WEBP":
+        return len(data) < int.from_bytes(data[4:8], "little") + 8
+    if image.format == "PNG":
+        return b"IEND" not in data[-4096:]
+    return False
+
+
+def _jpeg_ends(data: bytes) -> bool:
+    at = 2
+    while at + 4 <= len(data) and data[at] == 0xFF:
+        if data[at + 1] == 0xDA:
+            # Inside the scan a 0xFF is always escaped, so this can only be the end marker.
+            return data.find(b"\xff\xd9", at) >= 0
+        # 0xFF may be repeated as padding before a marker.
+        at += 1 if data[at + 1] == 0xFF else 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    return False
+
+
+def _explain(error: Exception) -> ImageError:
+    text = str(error)
+    if "truncated" in text.lower():
+        return ImageError(_TRUNCATED)
+    if "cannot identify" in text or not text:
+        return ImageError("The file is not an image, or of a format that cannot be read")
+    return ImageError(f"The image cannot be decoded: {text}")

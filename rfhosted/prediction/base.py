@@ -1,0 +1,173 @@
+"""What every prediction has, whatever its task."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
+
+from rfhosted.upload import scaled
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    import pandas as pd
+    from PIL import Image
+
+    from rfhosted.hosted import ApiVersion, Task
+    from rfhosted.images import Picture
+    from rfhosted.upload import Upload
+
+Row: TypeAlias = dict[str, Any]
+
+#: Longest side of a drawn picture, in pixels: what a notebook shows, not what a camera takes.
+DISPLAY_SIZE = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Where the time went, in seconds.
+
+    Attributes:
+        prepare: Reading, decoding, scaling and encoding the picture, here.
+        e2e: From sending the request to the last byte of the answer (the docs' E2E).
+        exec: The model's own work, as the server tells it (the docs' Exec); None where it does not.
+        parse: Reading the answer, here.
+        server: The whole request inside the server; V2 alone tells it.
+        retries: Why earlier tries failed; empty for a first success.
+    """
+
+    prepare: float
+    e2e: float
+    exec: float | None
+    parse: float
+    server: float | None = None
+    retries: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Prediction:
+    """One picture and what a model said of it. All coordinates are pixels of ``image``.
+
+    Attributes:
+        picture: The picture, decoded as late as possible; see ``image``.
+        task: What the model answers.
+        model: The model id that was sent, two segments.
+        api_version: v1 or V2.
+        raw: The answer's JSON, untouched.
+        upload: What was sent.
+        timing: Where the time went.
+        confidence: The threshold that this prediction shows, fraction in [0, 1].
+        host: Who answered: "serverless.roboflow.com", "this machine".
+        notes: What a reader should know of this answer.
+    """
+
+    picture: Picture = field()
+    task: Task
+    model: str
+    api_version: ApiVersion
+    raw: Any
+    upload: Upload
+    timing: Timing
+    confidence: float
+    host: str
+    notes: tuple[str, ...] = ()
+
+    @property
+    def image(self) -> Image.Image:
+        """The picture: PIL RGB, upright, original size."""
+        return self.picture.full
+
+    def filter(
+        self,
+        *,
+        confidence: float | None = None,
+        classes: Collection[str] | str | None = None,
+        keypoint_confidence: float | None = None,
+    ) -> Self:
+        """A prediction with less in it; nothing is sent.
+
+        Args:
+            confidence: Least confidence, fraction in [0, 1].
+            classes: Class names to keep.
+            keypoint_confidence: Least confidence of a key point, fraction in [0, 1].
+        """
+        check_fraction("confidence", confidence)
+        check_fraction("keypoint_confidence", keypoint_confidence)
+        names = {classes} if isinstance(classes, str) else None if classes is None else set(classes)
+        shown = self.confidence if confidence is None else max(self.confidence, confidence)
+        return replace(self._keep(shown, names, keypoint_confidence), confidence=shown)
+
+    def _keep(
+        self, confidence: float, names: set[str] | None, keypoint_confidence: float | None
+    ) -> Self:
+        raise NotImplementedError
+
+    def rows(self) -> list[Row]:
+        """One dict for each thing found."""
+        raise NotImplementedError
+
+    def draw(self, *, max_side: int = DISPLAY_SIZE, **options: Any) -> Image.Image:
+        """The picture with the prediction on it: PIL RGB, longest side ``max_side`` at most."""
+        raise NotImplementedError
+
+    def _display(self, max_side: int) -> Image.Image:
+        return self.picture.at(scaled(self.picture.size, max_side))
+
+    def to_pandas(self) -> pd.DataFrame:
+        """``rows()`` as a DataFrame; pandas is in the extra ``lab``."""
+        import pandas as pd
+
+        return pd.DataFrame(self.rows())
+
+    def save(self, path: str | Path, *, max_side: int | None = None, **options: Any) -> Path:
+        """Write the drawn picture to a file; the ending says the format.
+
+        Args:
+            path: Where to; JPEG, PNG, WebP.
+            max_side: Longest side in pixels; None draws at the original size.
+            options: What ``draw`` takes.
+        """
+        target = Path(path)
+        self.draw(max_side=max_side or max(self.picture.size), **options).save(target)
+        return target
+
+    def summary(self) -> str:
+        """What was found, in a few words: ``3 objects: 2 dog, 1 cat``."""
+        raise NotImplementedError
+
+    def caption(self) -> list[str]:
+        """What a reader needs beside the picture, part by part."""
+        time = f"{self.timing.e2e * 1000:.0f} ms E2E"
+        if self.timing.exec is not None:
+            time += f", {self.timing.exec * 1000:.0f} ms Exec"
+        width, height = self.upload.size
+        return [
+            self.summary(),
+            f"{self.model} on {self.host} ({self.api_version})",
+            time,
+            f"sent {width} x {height}, {self.upload.nbytes / 1000:,.0f} kB",
+        ]
+
+    def __repr__(self) -> str:
+        from rfhosted import html
+
+        lines = [" · ".join(self.caption()), *self.notes]
+        if rows := self.rows()[:10]:
+            lines.append(html.text_table(rows))
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        from rfhosted import html
+
+        found = self.summary()
+        alt = f"The picture with the result of {self.task} drawn on it: {found}"
+        return html.card(
+            self.draw(), alt=alt, caption=self.caption(), notes=self.notes, table=self.rows()[:100]
+        )
+
+
+def check_fraction(name: str, value: float | None) -> None:
+    """Refuse what is no fraction: servers would read 40 as percent, and 1 too."""
+    if value is not None and not 0 <= value <= 1:
+        raise ValueError(f"{name} is a fraction from 0 to 1, not {value!r} (40 % is 0.4).")

@@ -1,0 +1,92 @@
+"""Predictions that rank classes."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Self
+
+from rfhosted.prediction.base import DISPLAY_SIZE, Prediction, Row
+
+if TYPE_CHECKING:
+    import supervision as sv
+    from PIL import Image
+
+    from rfhosted.answer import Ranked
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class ClassificationPrediction(Prediction):
+    """Classification: a ranking of classes.
+
+    Attributes:
+        scores: Best first.
+        predicted_classes: What a multi-label model calls present; else the best one.
+        multi_label: Whether several classes may be present at once.
+    """
+
+    scores: tuple[Ranked, ...]
+    predicted_classes: tuple[str, ...]
+    multi_label: bool
+
+    @property
+    def ranked(self) -> list[tuple[str, float]]:
+        """(class name, confidence), best first."""
+        return [(entry.class_name, entry.confidence) for entry in self.scores]
+
+    @functools.cached_property
+    def classifications(self) -> sv.Classifications:
+        """The ranking as supervision has it."""
+        import numpy as np
+
+        from rfhosted.draw import load_supervision
+
+        return load_supervision().Classifications(
+            class_id=np.array([entry.class_id for entry in self.scores], dtype=int),
+            confidence=np.array([entry.confidence for entry in self.scores], dtype=np.float32),
+        )
+
+    def _keep(
+        self, confidence: float, names: set[str] | None, keypoint_confidence: float | None
+    ) -> Self:
+        del keypoint_confidence  # a ranking has none
+        kept = tuple(
+            entry
+            for entry in self.scores
+            if entry.confidence >= confidence and (names is None or entry.class_name in names)
+        )
+        left = {entry.class_name for entry in kept}
+        present = tuple(name for name in self.predicted_classes if name in left)
+        return replace(self, scores=kept, predicted_classes=present)
+
+    def rows(self) -> list[Row]:
+        """One dict a class, best first."""
+        return [
+            {
+                "rank": rank,
+                "class_name": entry.class_name,
+                "class_id": entry.class_id,
+                "confidence": entry.confidence,
+                "predicted": entry.class_name in self.predicted_classes,
+            }
+            for rank, entry in enumerate(self.scores, start=1)
+        ]
+
+    def draw(self, *, max_side: int = DISPLAY_SIZE, top: int = 5) -> Image.Image:
+        """The picture with its best classes as bars beside it: PIL RGB.
+
+        Args:
+            max_side: Longest side of the picture in it, in pixels.
+            top: How many classes.
+        """
+        from rfhosted import draw
+
+        return draw.draw_ranked(self._display(max_side), self.scores, top=top)
+
+    def summary(self) -> str:  # noqa: D102 - inherited
+        if not self.scores:
+            return f"no class above {self.confidence:.2f}; try a lower confidence"
+        if self.multi_label:
+            return f"{len(self.predicted_classes)} present: {', '.join(self.predicted_classes)}"
+        best = self.scores[0]
+        return f"{best.class_name} {best.confidence:.0%}"

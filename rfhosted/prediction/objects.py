@@ -1,0 +1,180 @@
+"""Predictions of things that have a box: object detection, instance masks, key points."""
+
+from __future__ import annotations
+
+import functools
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Self
+
+from rfhosted.parse import COCO_KEY_POINTS
+from rfhosted.prediction.base import DISPLAY_SIZE, Prediction, Row
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    import supervision as sv
+    from PIL import Image
+
+    from rfhosted.answer import Found
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class _Objects(Prediction):
+    """Boxes, and what comes with them."""
+
+    found: tuple[Found, ...]
+
+    @functools.cached_property
+    def detections(self) -> sv.Detections:
+        """Boxes (and masks) as supervision has them; class names in ``data["class_name"]``."""
+        import numpy as np
+
+        from rfhosted.draw import load_supervision
+
+        sv = load_supervision()
+        return sv.Detections(
+            xyxy=np.array([item.box for item in self.found], dtype=np.float32).reshape(-1, 4),
+            mask=self._masks(),
+            confidence=np.array([item.confidence for item in self.found], dtype=np.float32),
+            class_id=np.array([item.class_id for item in self.found], dtype=int),
+            data={"class_name": np.array([item.class_name for item in self.found], dtype=str)},
+        )
+
+    def _masks(self) -> Any:
+        return None
+
+    def _keep(
+        self, confidence: float, names: set[str] | None, keypoint_confidence: float | None
+    ) -> Self:
+        found = tuple(
+            item
+            for item in self.found
+            if item.confidence >= confidence and (names is None or item.class_name in names)
+        )
+        if keypoint_confidence is not None:
+            found = tuple(_with_sure_points(item, keypoint_confidence) for item in found)
+        return replace(self, found=found)
+
+    def rows(self) -> list[Row]:
+        """One dict an object: class, confidence and box corners in pixels."""
+        return [
+            {
+                "class_name": item.class_name,
+                "class_id": item.class_id,
+                "confidence": item.confidence,
+                **dict(zip(("x1", "y1", "x2", "y2"), item.box, strict=True)),
+            }
+            for item in self.found
+        ]
+
+    def draw(
+        self,
+        *,
+        max_side: int = DISPLAY_SIZE,
+        layers: Collection[str] | None = None,
+        labels: bool = True,
+        confidences: bool = True,
+        line_width: int | None = None,
+    ) -> Image.Image:
+        """The picture with the objects on it: PIL RGB, upright.
+
+        Args:
+            max_side: Longest side in pixels; never more than the picture's own.
+            layers: Any of "boxes", "masks", "polygons", "keypoints"; None for what suits the task.
+            labels: Whether class names are written.
+            confidences: Whether the labels carry percentages.
+            line_width: Pixels of the drawn picture; None follows its size.
+        """
+        from rfhosted import draw
+
+        return draw.draw_found(
+            self._display(max_side),
+            self.found,
+            self.picture.size,
+            layers=layers,
+            labels=labels,
+            confidences=confidences,
+            line_width=line_width,
+        )
+
+    def summary(self) -> str:
+        if not self.found:
+            return f"no objects above {self.confidence:.2f}; try a lower confidence"
+        counts = Counter(item.class_name for item in self.found)
+        named = ", ".join(f"{count} {name}" for name, count in counts.most_common(5))
+        more = ", …" if len(counts) > 5 else ""
+        return f"{len(self.found)} object{'s'[: len(self.found) > 1]}: {named}{more}"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class DetectionPrediction(_Objects):
+    """Object detection: boxes."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class InstancePrediction(_Objects):
+    """Instance segmentation: boxes and masks."""
+
+    def _masks(self) -> Any:
+        from rfhosted import masks
+
+        return masks.stack([item.mask for item in self.found], self.picture.size)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class KeypointPrediction(_Objects):
+    """Key-point detection: boxes and the points of a skeleton."""
+
+    @functools.cached_property
+    def key_points(self) -> sv.KeyPoints:
+        """One row an object, of the skeleton's size; a point that was not told is (0, 0), 0.0.
+
+        The answer does not tell the size of the skeleton: it is COCO's 17 where the names are
+        COCO's, else as many as the highest slot seen needs.
+        """
+        import numpy as np
+
+        from rfhosted.draw import load_supervision
+
+        sv = load_supervision()
+        slots = self.skeleton_size
+        xy = np.zeros((len(self.found), slots, 2), dtype=np.float32)
+        confidence = np.zeros((len(self.found), slots), dtype=np.float32)
+        for row, item in enumerate(self.found):
+            for point in item.key_points:
+                xy[row, point.class_id] = point.x, point.y
+                confidence[row, point.class_id] = point.confidence
+        return sv.KeyPoints(
+            xy=xy,
+            keypoint_confidence=confidence,
+            detection_confidence=np.array([item.confidence for item in self.found], np.float32),
+            class_id=np.array([item.class_id for item in self.found], dtype=int),
+            data={"class_name": np.array([item.class_name for item in self.found], dtype=str)},
+        )
+
+    @property
+    def skeleton_size(self) -> int:
+        """How many key points an object has."""
+        # From the answer as it came: a filter must not change the shape.
+        points = [
+            point for item in self.raw.get("predictions", ()) for point in item.get("keypoints", ())
+        ]
+        names = {point.get("class", point.get("class_name")) for point in points}
+        coco = len(COCO_KEY_POINTS) if names <= set(COCO_KEY_POINTS) else 1
+        told = [point.class_id for item in self.found for point in item.key_points]
+        return max(
+            [coco, *(slot + 1 for slot in told), *(int(p.get("class_id", 0)) + 1 for p in points)]
+        )
+
+    def rows(self) -> list[Row]:
+        """One dict an object, its key points by name: (x, y, confidence)."""
+        return [
+            row | {"key_points": {p.class_name: (p.x, p.y, p.confidence) for p in item.key_points}}
+            for row, item in zip(super().rows(), self.found, strict=True)
+        ]
+
+
+def _with_sure_points(item: Found, least: float) -> Found:
+    sure = tuple(point for point in item.key_points if point.confidence >= least)
+    return replace(item, key_points=sure)

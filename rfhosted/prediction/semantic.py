@@ -1,0 +1,136 @@
+"""Predictions that give every pixel a class."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Self
+
+from rfhosted.prediction.base import DISPLAY_SIZE, Prediction, Row
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import supervision as sv
+    from PIL import Image
+
+    from rfhosted.answer import Regions
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class SemanticPrediction(Prediction):
+    """Semantic segmentation: a class for every pixel.
+
+    Attributes:
+        regions: The class map as the server sent it, less what was filtered away.
+    """
+
+    regions: Regions
+
+    @property
+    def class_map(self) -> dict[int, str]:
+        """Class names by id, background included. Other ids in ``class_ids`` are void."""
+        return dict(self.regions.names)
+
+    @functools.cached_property
+    def class_ids(self) -> npt.NDArray[np.uint8]:
+        """uint8 of shape (height, width) of ``image``: the class id of every pixel."""
+        return _stretch(self.regions.class_ids, self.picture.size)
+
+    @functools.cached_property
+    def _shares(self) -> list[Row]:
+        """A row a class, largest first. Shares and confidence are those of the sent pixels."""
+        import numpy as np
+
+        ids, sure = self.regions.class_ids, self.regions.confidence
+        rows: list[Row] = []
+        for class_id, name in self.regions.names.items():
+            if class_id == self.regions.background:
+                continue
+            mask = ids == class_id
+            if count := int(np.count_nonzero(mask)):
+                mean = None if sure is None else float(sure[mask].mean()) / 255
+                rows.append(
+                    {
+                        "class_name": name,
+                        "class_id": class_id,
+                        "confidence": mean,
+                        "share": count / ids.size,
+                    }
+                )
+        return sorted(rows, key=lambda row: -float(row["share"]))
+
+    @functools.cached_property
+    def detections(self) -> sv.Detections:
+        """One row for each class present: mask, bounds, mean confidence of its pixels."""
+        import numpy as np
+
+        from rfhosted.draw import load_supervision
+
+        sv = load_supervision()
+        rows = self._shares
+        masks = np.array([self.class_ids == row["class_id"] for row in rows], dtype=bool)
+        sure = [row["confidence"] for row in rows]
+        return sv.Detections(
+            xyxy=sv.mask_to_xyxy(masks).astype(np.float32)
+            if rows
+            else np.zeros((0, 4), np.float32),
+            mask=masks if rows else None,
+            confidence=None if None in sure else np.array(sure, dtype=np.float32),
+            class_id=np.array([row["class_id"] for row in rows], dtype=int),
+            data={"class_name": np.array([row["class_name"] for row in rows], dtype=str)},
+        )
+
+    def _keep(
+        self, confidence: float, names: set[str] | None, keypoint_confidence: float | None
+    ) -> Self:
+        import numpy as np
+
+        del keypoint_confidence  # a class map has none
+        regions = self.regions
+        keep = np.ones(regions.class_ids.shape, dtype=bool)
+        if names is not None:
+            keep = np.isin(
+                regions.class_ids, [k for k, name in regions.names.items() if name in names]
+            )
+        if regions.confidence is not None:
+            keep &= regions.confidence >= confidence * 255
+        # What goes becomes background, as on the server; void where the model has none.
+        nothing = 255 if regions.background is None else regions.background
+        left = np.where(keep, regions.class_ids, np.uint8(nothing))
+        return replace(self, regions=replace(regions, class_ids=left))
+
+    def rows(self) -> list[Row]:
+        """One dict for each class present, background apart, with its share of the picture."""
+        return [dict(row) for row in self._shares]
+
+    def draw(self, *, max_side: int = DISPLAY_SIZE, labels: bool = True) -> Image.Image:
+        """The picture with its classes painted over it and a legend: PIL RGB.
+
+        Args:
+            max_side: Longest side of the picture in it, in pixels.
+            labels: Whether there is a legend.
+        """
+        from rfhosted import draw
+
+        image = self._display(max_side)
+        ids = _stretch(self.regions.class_ids, image.size)
+        return draw.draw_regions(
+            image, ids, self.regions.names, self.regions.background, labels=labels
+        )
+
+    def summary(self) -> str:  # noqa: D102 - inherited
+        rows = self._shares
+        if not rows:
+            return f"nothing but background above {self.confidence:.2f}; try a lower confidence"
+        named = ", ".join(f"{row['class_name']} {row['share']:.0%}" for row in rows[:5])
+        return f"{len(rows)} class{'es' * (len(rows) > 1)}: {named}{', …' * (len(rows) > 5)}"
+
+
+def _stretch(ids: npt.NDArray[np.uint8], size: tuple[int, int]) -> npt.NDArray[np.uint8]:
+    """Class ids on a grid of another size: nearest, for between two ids there is nothing."""
+    import cv2
+    import numpy as np
+
+    stretched = cv2.resize(ids, size, interpolation=cv2.INTER_NEAREST_EXACT)
+    return np.asarray(stretched, dtype=np.uint8)

@@ -225,6 +225,8 @@ def _to_rgb(image: Image.Image) -> Image.Image:
         return Image.fromarray(high.astype("uint8")).convert("RGB")
     if image.mode == "F":
         raise ValueError("it holds floating-point values; save it with 8 bits a channel")
+    if image.mode == "La":
+        image = image.convert("LA")
     if image.mode == "P" and "transparency" in image.info:
         return image.convert("RGBA").convert("RGB")
     return image.convert("RGB")  # a copy where it is RGB already

@@ -109,7 +109,7 @@ def _task_of(raw: Any) -> Task | None:
         return Task.KEYPOINT_DETECTION
     if {"points", "rle", "rle_mask"} & first.keys():
         return Task.INSTANCE_SEGMENTATION
-    return Task.OBJECT_DETECTION if "x" in first else Task.CLASSIFICATION
+    return Task.OBJECT_DETECTION
 
 
 def _read_found(raw: Any, picture: tuple[int, int], sent: tuple[int, int]) -> tuple[Found, ...]:

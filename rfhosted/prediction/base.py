@@ -163,7 +163,7 @@ class Prediction:
         found = self.summary()
         alt = f"The picture with the result of {self.task} drawn on it: {found}"
         return html.card(
-            self.draw(), alt=alt, caption=self.caption(), notes=self.notes, table=self.rows()[:100]
+            self.draw(), alt=alt, caption=self.caption(), notes=self.notes, rows=self.rows()[:100]
         )
 
 

@@ -1,0 +1,91 @@
+"""A prediction as HTML that stands alone: picture with its description, caption, notes, table.
+
+JupyterLab ignores descriptions in metadata, so the picture is an ``<img alt>`` in text/html.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from PIL import Image
+
+_CELL = "padding:2px 10px 2px 0;text-align:left"
+
+
+def jpeg_data_uri(image: Image.Image, max_bytes: int = 200_000) -> str:
+    """A picture as a data URI: a JPEG of at most ``max_bytes`` where the lowest quality allows it."""
+    for quality in (85, 75, 60, 45, 30):
+        file = io.BytesIO()
+        image.save(file, "JPEG", quality=quality)
+        if file.tell() <= max_bytes:
+            break
+    return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode("ascii")
+
+
+def card(
+    image: Image.Image,
+    *,
+    alt: str,
+    caption: Sequence[str],
+    notes: Sequence[str] = (),
+    rows: Sequence[Mapping[str, Any]] = (),
+) -> str:
+    """The picture and what a reader needs beside it. Everything is escaped.
+
+    Args:
+        image: The drawn picture.
+        alt: The picture in words, for those who do not see it.
+        caption: Parts of the line below it; the first is the result.
+        notes: Further lines.
+        rows: A table that can be unfolded.
+    """
+    result, *rest = (escape(part) for part in caption)
+    lines = [f"<strong>{result}</strong>" + "".join(f" · {part}" for part in rest)]
+    lines += [f"<em>{escape(note)}</em>" for note in notes]
+    unfold = f"<details><summary>Table</summary>{table(rows)}</details>" if rows else ""
+    # No colours of its own: the front end's theme, light or dark, stays readable.
+    return (
+        '<figure class="rfhosted" style="margin:0">'
+        f'<img alt="{escape(alt)}" src="{jpeg_data_uri(image)}" style="max-width:100%;height:auto">'
+        f'<figcaption style="padding:4px 0">{"<br>".join(lines)}</figcaption>{unfold}</figure>'
+    )
+
+
+def table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows of equal keys as an HTML table."""
+    if not rows:
+        return ""
+    head = "".join(f'<th scope="col" style="{_CELL}">{escape(str(name))}</th>' for name in rows[0])
+    body = "".join(
+        "<tr>"
+        + "".join(f'<td style="{_CELL}">{escape(_text(value))}</td>' for value in row.values())
+        + "</tr>"
+        for row in rows
+    )
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def text_table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows of equal keys as lines of text, for a terminal."""
+    if not rows:
+        return ""
+    cells = [list(map(str, rows[0])), *([_text(value) for value in row.values()] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in cells
+    )
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.2f}" if abs(value) < 10 else f"{value:.0f}"
+    if isinstance(value, dict):
+        return ", ".join(value)
+    return "–" if value is None else str(value)

@@ -1,0 +1,18 @@
+"""The embedded server: the wire of v1 and V2 and real small models, on this machine, without a key.
+
+Needs the extra ``local``: ``pip install "rfhosted[local]"``.
+"""
+
+from __future__ import annotations
+
+try:
+    from rfhosted.local.server import LocalServer, serve
+except ModuleNotFoundError as missing:
+    if (missing.name or "").startswith("rfhosted"):
+        raise
+    raise ModuleNotFoundError(
+        f'The embedded server needs {missing.name}: pip install "rfhosted[local]"',
+        name=missing.name,
+    ) from None
+
+__all__ = ["LocalServer", "serve"]

@@ -1,0 +1,36 @@
+"""``python -m rfhosted.local``: serve until Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import signal
+import sys
+import threading
+
+from rfhosted.local import serve
+
+
+def main() -> int:
+    """Parse the command line and serve; the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m rfhosted.local", description=main.__doc__)
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen at (%(default)s)")
+    parser.add_argument("--port", type=int, default=9001, help="0 takes a free one (%(default)s)")
+    parser.add_argument("--key", help="key that requests must bring; without it any or none")
+    options = parser.parse_args()
+    stop = threading.Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, lambda *_: stop.set())
+    with contextlib.ExitStack() as stack:
+        try:
+            server = stack.enter_context(serve(options.host, options.port, options.key))
+        except OSError as error:
+            print(f"Cannot listen at {options.host}:{options.port}: {error.strerror}", file=sys.stderr)
+            return 1
+        print(server.url, flush=True)
+        stop.wait()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,143 @@
+"""The five ONNX networks, each called as it was trained. Pictures are uint8 RGB (height, width, 3).
+
+NOTICE names where they come from. A network is loaded when it is first asked for, once, and may be
+run by several threads at a time.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    Pixels = npt.NDArray[np.uint8]
+    Floats = npt.NDArray[np.float32]
+
+_FOLDER = resources.files(__package__)
+_SEMANTIC_LOGITS = "logits/semantic/BiasAdd:0"  # of deeplab, on a grid of 65 x 65
+_SEMANTIC_SIDE = 513
+#: COCO numbers its classes 1 to 90 and left these out.
+_UNUSED_COCO_IDS = {12, 26, 29, 30, 45, 66, 68, 69, 71, 83}
+_loading = threading.Lock()
+
+
+def labels(name: str) -> list[str]:
+    """Class names of "coco", "imagenet" or "voc", by class id."""
+    text = (_FOLDER / "labels" / f"{name}.txt").read_text("utf-8")
+    return text.splitlines()
+
+
+def session(name: str) -> Any:
+    """The network's onnxruntime session; two first requests at once load it once."""
+    with _loading:
+        return _load(name)
+
+
+@functools.cache
+def _load(name: str) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 2
+    weights = (_FOLDER / "weights" / f"{name}.onnx").read_bytes()
+    if name == "deeplab":
+        weights += _one_more_output(_SEMANTIC_LOGITS)
+    return onnxruntime.InferenceSession(weights, options, providers=["CPUExecutionProvider"])
+
+
+def _one_more_output(tensor: str) -> bytes:
+    """What makes a network tell an inner tensor too: ModelProto{graph{output{name}}}.
+
+    Protocol buffers merge what is appended into what is there, so that the file stays as it came.
+    """
+    encoded = tensor.encode()
+    for tag in (b"\x0a", b"\x62", b"\x3a"):  # ValueInfoProto.name, GraphProto.output, .graph
+        encoded = tag + bytes([len(encoded)]) + encoded
+    return encoded
+
+
+def detect(rgb: Pixels) -> tuple[Floats, Floats]:
+    """SSDLite MobileNetV2 on COCO, before any threshold.
+
+    Returns:
+        Boxes (n, 4), x1 y1 x2 y2 in pixels of the picture, and scores (n, 80).
+    """
+    height, width = rgb.shape[:2]
+    batch = cv2.resize(rgb, (300, 300)).astype(np.float32)[None] / 127.5 - 1
+    scores, boxes = session("cocossd").run(None, {"Preprocessor/sub:0": batch})
+    corners = boxes.reshape(-1, 4)[:, [1, 0, 3, 2]] * [width, height, width, height]
+    used = [i for i in range(1, 91) if i not in _UNUSED_COCO_IDS]
+    return corners.astype(np.float32), scores[0][:, used]
+
+
+def classify(rgb: Pixels) -> Floats:
+    """EfficientNet-Lite0 on ImageNet: 1000 probabilities."""
+    height, width = rgb.shape[:2]
+    ratio = 256 / min(height, width)
+    size = max(256, round(width * ratio)), max(256, round(height * ratio))
+    scaled = cv2.resize(rgb, size, interpolation=cv2.INTER_CUBIC)
+    top, left = (scaled.shape[0] - 224) // 2, (scaled.shape[1] - 224) // 2
+    middle = scaled[top : top + 224, left : left + 224].astype(np.float32)
+    batch = ((middle - 127) / 128).transpose(2, 0, 1)[None]
+    (scores,) = session("efflite0").run(None, {"images": batch})
+    return np.asarray(scores[0], dtype=np.float32)
+
+
+def segment(rgb: Pixels) -> tuple[Pixels, Floats]:
+    """DeepLabv3 MobileNetV2 on Pascal VOC.
+
+    Returns:
+        Class ids, uint8 (height, width), and the softmax of the best class on the network's grid of
+        65 x 65, float32 in [0, 1], spread over the picture.
+    """
+    height, width = rgb.shape[:2]
+    ratio = _SEMANTIC_SIDE / max(height, width)
+    inner = max(1, round(width * ratio)), max(1, round(height * ratio))
+    batch = cv2.resize(rgb, inner)[None]
+    ids, logits = session("deeplab").run(None, {"ImageTensor:0": batch})
+    used = ids[0, : inner[1], : inner[0]].astype(np.uint8)
+    best = 1 / np.exp(logits[0] - logits[0].max(axis=0)).sum(axis=0)
+    whole = cv2.resize(best, (_SEMANTIC_SIDE, _SEMANTIC_SIDE))[: inner[1], : inner[0]]
+    stretched = cv2.resize(used, (width, height), interpolation=cv2.INTER_NEAREST)
+    sure = cv2.resize(whole, (width, height)).clip(0, 1)
+    return np.asarray(stretched, np.uint8), np.asarray(sure, np.float32)
+
+
+def pose(rgb: Pixels, box: Floats) -> Floats:
+    """MoveNet Lightning on one person.
+
+    Args:
+        rgb: The whole picture.
+        box: The person, x1 y1 x2 y2 in pixels.
+
+    Returns:
+        float32 (17, 3): x and y in pixels of the picture, score; in COCO's order.
+    """
+    side = max(2.0, 1.25 * float(max(box[2] - box[0], box[3] - box[1])))
+    left, top = (box[0] + box[2] - side) / 2, (box[1] + box[3] - side) / 2
+    # A crop may reach over the edge; what is outside is black, as the network's padding is.
+    move = np.array([[192 / side, 0, -left * 192 / side], [0, 192 / side, -top * 192 / side]])
+    crop = cv2.warpAffine(rgb, move, (192, 192), flags=cv2.INTER_LINEAR)
+    (points,) = session("movenet").run(None, {"input:0": crop.astype(np.int32)[None]})
+    y, x, score = points[0, 0].T
+    return np.stack([x * side + left, y * side + top, score], axis=1).astype(np.float32)
+
+
+def salient(rgb: Pixels) -> npt.NDArray[np.bool_]:
+    """U2-Net-p: where the main object of a picture is, bool (height, width)."""
+    height, width = rgb.shape[:2]
+    batch = cv2.resize(rgb, (320, 320)).astype(np.float32)
+    batch = batch / max(1.0, float(batch.max()))
+    mean, deviation = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
+    batch = ((batch - mean) / deviation).transpose(2, 0, 1)[None].astype(np.float32)
+    name = session("u2netp").get_inputs()[0].name
+    found = session("u2netp").run(None, {name: batch})[0][0, 0]
+    found = (found - found.min()) / max(1e-6, float(found.max() - found.min()))
+    return np.asarray(cv2.resize(found, (width, height)) > 0.5, dtype=np.bool_)

@@ -1,0 +1,72 @@
+"""Run the embedded server in a thread of this process."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from rfhosted.local.app import build_app
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@dataclass(frozen=True, slots=True)
+class LocalServer:
+    """A running server.
+
+    Attributes:
+        url: Its address; the root behaves as V2, the same under ``/v1`` as v1.
+    """
+
+    url: str
+
+
+@contextlib.contextmanager
+def serve(
+    host: str = "127.0.0.1", port: int = 0, key: str | None = None
+) -> Iterator[LocalServer]:
+    """Serve the models of this machine as long as the context lasts.
+
+    Args:
+        host: Address to listen at; the default is reached from this machine alone.
+        port: Port; 0 takes a free one.
+        key: Key that every request must bring; None takes any or none.
+
+    Yields:
+        The server, ready.
+
+    Raises:
+        OSError: The port is taken, or the address is not of this machine.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        # Connections queue from here on, so that the address is good before the loop runs.
+        listener.listen(128)
+        # No access log: it would hold the query, and with it the key.
+        config = uvicorn.Config(
+            build_app(key),
+            log_config=None,  # the logging of this process is its user's
+            access_log=False,
+            ws="none",
+            lifespan="off",
+            timeout_graceful_shutdown=1,
+        )
+        server = uvicorn.Server(config)
+        thread = threading.Thread(
+            target=server.run, kwargs={"sockets": [listener]}, name="rfhosted.local", daemon=True
+        )
+        thread.start()
+        shown = f"[{host}]" if family is socket.AF_INET6 else host
+        try:
+            yield LocalServer(f"http://{shown}:{listener.getsockname()[1]}")
+        finally:
+            server.should_exit = True
+            thread.join(timeout=5)

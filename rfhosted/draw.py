@@ -74,7 +74,7 @@ def draw_found(
         ValueError: There is no such layer.
     """
     chosen = _default_layers(found) if layers is None else _checked(layers)
-    width = line_width or max(1, round(max(image.size) / 400))
+    width = line_width or max(1, round(max(image.size) / 300))
     shown = sorted(found, key=lambda item: -_area(item))  # the small ones on top
     if not shown:
         return image.copy()

@@ -10,7 +10,7 @@ import os
 import re
 import struct
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -59,6 +59,7 @@ class Picture:
     data: bytes | None
     orientation: int
     _pixels: Image.Image | None = None
+    _scaled: dict[tuple[int, int], Image.Image] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return f"Picture({self.size[0]}x{self.size[1]}, {self.format or 'pixels'})"
@@ -76,8 +77,13 @@ class Picture:
         """
         if size == self.size:
             return self.full
-        image = self.__dict__.get("full") or self._decode(size)
-        return image if image.size == size else image.resize(size, Image.Resampling.LANCZOS)
+        if size not in self._scaled:
+            image = self.__dict__.get("full") or self._decode(size)
+            if image.size != size:
+                image = image.resize(size, Image.Resampling.LANCZOS)
+            self._scaled.clear()  # the last size is the one that is drawn again and again
+            self._scaled[size] = image
+        return self._scaled[size]
 
     def _decode(self, size: tuple[int, int] | None) -> Image.Image:
         """Upright RGB pixels, of at least ``size`` where one is given."""

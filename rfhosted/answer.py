@@ -39,11 +39,11 @@ class Rle:
 
     Attributes:
         size: (height, width) of the grid; may differ from the picture's own size.
-        counts: int32 run lengths, columns first, background first, as COCO has them.
+        counts: int64 run lengths, columns first, background first, as COCO has them.
     """
 
     size: tuple[int, int]
-    counts: npt.NDArray[np.int32]
+    counts: npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

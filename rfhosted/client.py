@@ -143,14 +143,18 @@ class Client:
         if confidence is None:
             ranking = route.task is Task.CLASSIFICATION
             confidence = 0.0 if ranking else hosted.DEFAULT_CONFIDENCE
+        address = _address(route)
         if images.is_url(image):
-            image = self._transport.download(image, timeout=self.timeout)
+            image = self._transport.download(str(image), timeout=self.timeout)
         began = time.perf_counter()
         picture = images.load(image)
         asked = time.perf_counter()
         longest = self._longest_side(route, picture, image_size)
         asked = time.perf_counter() - asked
-        request, upload = _request(route, picture, longest, confidence=confidence, overlap=overlap)
+        params = wire.parameters(
+            route.task, version, route.host, confidence=confidence, overlap=overlap
+        )
+        request, upload = _request(route, f"{address}/{route.model}", params, picture, longest)
         prepare = time.perf_counter() - began - asked
         reply = self._send(request, route)
         began = time.perf_counter()
@@ -162,6 +166,7 @@ class Client:
             exec=_seconds(raw.get("time")),
             parse=time.perf_counter() - began,
             server=_seconds(reply.headers.get("x-processing-time")),
+            load=_seconds(reply.headers.get("x-model-load-time")),
             retries=reply.retries,
         )
         shared = {
@@ -236,7 +241,7 @@ def _client_for(key: ApiKey | None) -> Client:
 
 
 def _request(
-    route: Route, picture: Picture, longest: int | None, *, confidence: float, overlap: float
+    route: Route, url: str, params: dict[str, str], picture: Picture, longest: int | None
 ) -> tuple[wire.Request, Upload]:
     content, upload = fit(
         picture,
@@ -245,15 +250,7 @@ def _request(
         around=wire.form_bytes,
     )
     body, content_type = wire.multipart(content, upload.format)
-    request = wire.Request(
-        url=f"{_address(route)}/{route.model}",
-        params=wire.parameters(
-            route.task, route.version, route.host, confidence=confidence, overlap=overlap
-        ),
-        body=body,
-        content_type=content_type,
-        key_in_header=route.key_in_header,
-    )
+    request = wire.Request(url, params, body, content_type, key_in_header=route.key_in_header)
     return request, upload
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import functools
 import math
-import types
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ from rfhosted.fonts import font_for
 from rfhosted.palette import colour, ink
 
 if TYPE_CHECKING:
+    import types
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     import numpy.typing as npt
@@ -42,7 +42,7 @@ _COCO_EDGES = (
 def load_supervision() -> types.ModuleType:
     """supervision, which takes a second to import: only when something is drawn or asked for."""
     with warnings.catch_warnings():
-        # Its advice to install OpenCV comes where OpenCV is there but broken; ours is in the README.
+        # It advises to install OpenCV where that is broken; the README says what to do then.
         warnings.simplefilter("ignore", UserWarning)
         import supervision
 
@@ -218,7 +218,8 @@ def _write_labels(
         width, height = font.getlength(text) + 2 * pad, size * 1.25 + pad
         spot = _free_spot(boxes[i], (width, height), image.size, taken, line)
         taken.append((*spot, spot[0] + width, spot[1] + height))
-        placed.append(functools.partial(_tag, pen, taken[-1], text, font, pad, item.class_name))
+        tag = functools.partial(_tag, pen, taken[-1], text, font, colour(item.class_name))
+        placed.append(tag)
     for write in reversed(placed):
         write()
 
@@ -228,13 +229,12 @@ def _tag(
     area: tuple[float, float, float, float],
     text: str,
     font: Any,
-    pad: int,
-    class_name: str,
+    background: Colour,
 ) -> None:
-    background = colour(class_name)
     pen.rectangle(area, fill=background)
     middle = (area[1] + area[3]) / 2
-    pen.text((area[0] + pad, middle), text, fill=ink(background), font=font, anchor="lm")
+    centre = (area[0] + area[2]) / 2
+    pen.text((centre, middle), text, fill=ink(background), font=font, anchor="mm")
 
 
 def _free_spot(
@@ -337,7 +337,9 @@ def _with_legend(image: Image.Image, entries: Sequence[tuple[str, str, str]]) ->
     for left, top, text, font, name in places:
         middle = image.height + gap // 4 + top + step / 2
         pen.rectangle(
-            (left, middle - size / 2, left + size, middle + size / 2), fill=colour(name), outline=_PANEL_INK
+            (left, middle - size / 2, left + size, middle + size / 2),
+            fill=colour(name),
+            outline=_PANEL_INK,
         )
         pen.text((left + size * 1.4, middle), text, fill=_PANEL_INK, font=font, anchor="lm")
     return strip
@@ -363,21 +365,32 @@ def draw_ranked(image: Image.Image, ranked: Sequence[Ranked], *, top: int = 5) -
     panel = _extended(image, row * len(shown) + pad, wide)
     pen = ImageDraw.Draw(panel)
     length = wide - names - percent - 2 * pad
-    for i, (entry, (text, font)) in enumerate(zip(shown, lines, strict=True)):
+    for i, (entry, (name, font)) in enumerate(zip(shown, lines, strict=True)):
+        text = _cut(name, font, names)
         middle = image.height + pad / 2 + row * (i + 0.5)
-        while font.getlength(text) > names and len(text) > 2:
-            text = text[:-2] + "…"
         left = pad + names
         pen.text((pad, middle), text, fill=_PANEL_INK, font=font, anchor="lm")
         bed = (left, middle - size / 2, left + length, middle + size / 2)
         pen.rectangle(bed, fill=_BAR_BED)
         pen.rectangle(
-            (*bed[:2], left + max(1, length * entry.confidence), bed[3]), fill=colour(entry.class_name)
+            (*bed[:2], left + max(1, length * entry.confidence), bed[3]),
+            fill=colour(entry.class_name),
         )
         pen.text(
-            (wide - pad, middle), f"{entry.confidence:.0%}", fill=_PANEL_INK, font=font_for("%", size), anchor="rm"
+            (wide - pad, middle),
+            f"{entry.confidence:.0%}",
+            fill=_PANEL_INK,
+            font=font_for("%", size),
+            anchor="rm",
         )
     return panel
+
+
+def _cut(text: str, font: Any, width: float) -> str:
+    """The text, shortened until it is no wider than ``width`` pixels."""
+    while font.getlength(text) > width and len(text) > 2:
+        text = text[:-2] + "…"
+    return text
 
 
 def _extended(image: Image.Image, below: int, width: int | None = None) -> Image.Image:

@@ -35,9 +35,9 @@ def _file_for(characters: frozenset[str]) -> tuple[str, int] | None:
 
 @functools.cache
 def _default() -> tuple[str, int]:
-    import matplotlib
+    import matplotlib as mpl
 
-    return str(Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")), 0
+    return str(Path(mpl.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")), 0
 
 
 @functools.cache

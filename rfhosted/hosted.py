@@ -98,7 +98,12 @@ _PUBLIC_PROJECTS = {
 #: Newer families that live on V2 only, under routes of their own (a prompt, no fixed classes).
 #: First segments of their ids, as the server names them.
 V2_ONLY_PROJECTS = frozenset(
-    ["clip", "depth-anything-v2", "depth-anything-v3", "doctr", "easy_ocr", "florence-pretrains", "gaze", "grounding_dino", "moondream2", "owlv2", "paligemma-pretrains", "perception_encoder", "pp_ocr", "qwen-pretrains", "sam", "sam2", "sam3", "sam3-3d-objects", "smolvlm2", "trocr", "yolo_world"]
+    (
+        *("clip", "depth-anything-v2", "depth-anything-v3", "doctr", "easy_ocr"),
+        *("florence-pretrains", "gaze", "grounding_dino", "moondream2", "owlv2"),
+        *("paligemma-pretrains", "perception_encoder", "pp_ocr", "qwen-pretrains", "sam", "sam2"),
+        *("sam3", "sam3-3d-objects", "smolvlm2", "trocr", "yolo_world"),
+    )
 )
 
 

@@ -19,7 +19,7 @@ _CELL = "padding:2px 10px 2px 0;text-align:left"
 
 
 def jpeg_data_uri(image: Image.Image, max_bytes: int = 200_000) -> str:
-    """A picture as a data URI: a JPEG of at most ``max_bytes`` where the lowest quality allows it."""
+    """A JPEG of at most ``max_bytes``, where the lowest quality allows that, as a data URI."""
     for quality in (85, 75, 60, 45, 30):
         file = io.BytesIO()
         image.save(file, "JPEG", quality=quality)
@@ -88,4 +88,4 @@ def _text(value: Any) -> str:
         return f"{value:.2f}" if abs(value) < 10 else f"{value:.0f}"
     if isinstance(value, dict):
         return ", ".join(value)
-    return "–" if value is None else str(value)
+    return "-" if value is None else str(value)

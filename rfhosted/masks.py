@@ -100,7 +100,7 @@ def _crop_rle(mask: Rle, target: tuple[int, int]) -> tuple[npt.NDArray[np.bool_]
 
 
 def _nearest(start: int, stop: int, size: int, target: int) -> tuple[npt.NDArray[np.intp], int]:
-    """For the target cells whose centres lie in start..stop: the source cells, and the first cell."""
+    """For the target cells with centres in start..stop: the source cells, and the first cell."""
     first = int(np.ceil(start * target / size - 0.5))
     cells = np.arange(first, int(np.ceil(stop * target / size - 0.5)))
     source = ((cells + 0.5) * size / target).astype(np.intp)
@@ -142,7 +142,9 @@ def stack(
     """
     width, height = target or picture
     empty: npt.NDArray[np.bool_] = np.zeros((0, 0), dtype=bool)
-    crops = [(empty, 0, 0) if mask is None else crop(mask, picture, (width, height)) for mask in masks]
+    crops = [
+        (empty, 0, 0) if mask is None else crop(mask, picture, (width, height)) for mask in masks
+    ]
     if len(masks) * width * height > dense_limit:
         return _compact(crops, (height, width))
     dense = np.zeros((len(masks), height, width), dtype=bool)

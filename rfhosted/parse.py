@@ -18,7 +18,7 @@ from rfhosted.errors import UnexpectedAnswerError
 from rfhosted.hosted import Task
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     import numpy as np
     import numpy.typing as npt
@@ -56,13 +56,15 @@ def parse(
     Raises:
         UnexpectedAnswerError: The answer fits no shape, or is of another task.
     """
+    problem: UnexpectedAnswerError | None = None
     try:
         told = _task_of(raw)
     except (KeyError, TypeError, ValueError, IndexError, AttributeError):
         told = None
         problem = _unexpected(raw)
     else:
-        problem = _mismatch(raw, told, task) if told and task and told != task else None
+        if told and task and told != task:
+            problem = _mismatch(raw, told, task)
     if problem is None:
         answered = told or task or Task.OBJECT_DETECTION
         try:
@@ -114,9 +116,10 @@ def _task_of(raw: Any) -> Task | None:
 
 def _read_found(raw: Any, picture: tuple[int, int], sent: tuple[int, int]) -> tuple[Found, ...]:
     # The answer's own size where it tells one: a reduced mask grid is smaller than what was sent.
+    width, height = map(float, sent)
     told = raw.get("image")
-    size = (told.get("width"), told.get("height")) if isinstance(told, dict) else sent
-    width, height = (float(side) for side in size) if all(size) else sent
+    if isinstance(told, dict) and told.get("width") and told.get("height"):
+        width, height = float(told["width"]), float(told["height"])
     scale = picture[0] / width, picture[1] / height
     names = sorted({_name(item) for item in raw["predictions"]})
     return tuple(_found(item, scale, names.index(_name(item))) for item in raw["predictions"])
@@ -215,7 +218,7 @@ def _number(value: Any) -> float:
     return number
 
 
-_READERS = {
+_READERS: dict[Task, Callable[..., Answer]] = {
     Task.OBJECT_DETECTION: _read_found,
     Task.INSTANCE_SEGMENTATION: _read_found,
     Task.KEYPOINT_DETECTION: _read_found,

@@ -176,7 +176,8 @@ class _Policy(Retry):
 
     def get_backoff_time(self) -> float:
         doubled = self.backoff_factor * 2 ** (len(self.history) - 1)
-        return min(self.backoff_max, doubled) + random.random() * self.backoff_jitter  # noqa: S311 - no secret
+        jitter = random.random() * self.backoff_jitter  # noqa: S311 - no secret is made of it
+        return float(min(self.backoff_max, doubled) + jitter)
 
 
 class Transport:
@@ -256,6 +257,7 @@ class Transport:
     ) -> Reply | _Failure:
         began = time.perf_counter()
         answered = False
+        failure: _Failure | None = None
         with _Try(seconds) as attempt:
             try:
                 prepared = self._session.prepare_request(call)
@@ -274,8 +276,6 @@ class Transport:
                             return _Failure(f"it has more than {largest:,} bytes")
             except (requests.RequestException, Urllib3Error, OSError, ValueError) as error:
                 failure = _explain(error, answered=answered)
-            else:
-                failure = None
         if attempt.expired:
             return _Failure(f"no complete answer within {seconds:.3g} s")
         if failure:
@@ -289,8 +289,7 @@ class Transport:
         settings = self._session.merge_environment_settings(
             url, {}, stream=True, verify=None, cert=None
         )
-        del settings["stream"]
-        return dict(settings)
+        return {name: value for name, value in settings.items() if name != "stream"}
 
 
 def _pause(policy: _Policy, outcome: Reply | _Failure, failed: list[str]) -> float | None:

@@ -25,7 +25,9 @@ def main() -> int:
         try:
             server = stack.enter_context(serve(options.host, options.port, options.key))
         except OSError as error:
-            print(f"Cannot listen at {options.host}:{options.port}: {error.strerror}", file=sys.stderr)
+            print(
+                f"Cannot listen at {options.host}:{options.port}: {error.strerror}", file=sys.stderr
+            )
             return 1
         print(server.url, flush=True)
         stop.wait()

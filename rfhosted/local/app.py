@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import hmac
-import itertools
 import json
 import threading
 import time
@@ -16,7 +15,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import cv2
-import numpy as np
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
@@ -39,8 +37,9 @@ from rfhosted.local.parameters import (
 from rfhosted.local.render import render
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, MutableMapping
+    from collections.abc import Callable, MutableMapping
 
+    import numpy as np
     import numpy.typing as npt
     from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -339,9 +338,7 @@ def _respond(
     answer: dict[str, Any], bgr: npt.NDArray[np.uint8], parameters: Parameters, *, v1: bool
 ) -> Response:
     drawn = b""
-    if parameters.format in ("image", "image_and_json") and isinstance(
-        answer["predictions"], list
-    ):
+    if parameters.format in ("image", "image_and_json") and isinstance(answer["predictions"], list):
         drawn = render(bgr, answer, labels=parameters.labels, stroke=parameters.stroke)
     if parameters.format == "image":  # empty for class maps, as on the real server
         return Response(drawn, media_type="image/jpeg")

@@ -1,4 +1,4 @@
-"""The five models as the server's answers have them: thresholds, names, boxes, masks, key points."""
+"""The five models as answers have them: thresholds, names, boxes, masks, key points."""
 
 from __future__ import annotations
 
@@ -36,9 +36,10 @@ _VOC_NAMES = {
     "tv": "tvmonitor",
 }
 _KEY_POINTS = (
-    "nose left_eye right_eye left_ear right_ear left_shoulder right_shoulder left_elbow right_elbow"
-    " left_wrist right_wrist left_hip right_hip left_knee right_knee left_ankle right_ankle"
-).split()
+    *("nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder"),
+    *("right_shoulder", "left_elbow", "right_elbow", "left_wrist", "right_wrist", "left_hip"),
+    *("right_hip", "left_knee", "right_knee", "left_ankle", "right_ankle"),
+)
 #: The key-point model's own threshold; the server leaves out what is below.
 _LEAST_KEY_POINT = 0.3
 #: Share of its box below which a class-map mask is taken for a miss.
@@ -253,9 +254,7 @@ MODELS: dict[str, Model] = {
     for model in (
         Model(Task.OBJECT_DETECTION, _DETECTOR, 300, _objects),
         Model(Task.CLASSIFICATION, ("efflite0",), 224, _ranking),
-        Model(
-            Task.INSTANCE_SEGMENTATION, (*_DETECTOR, *_CLASS_MAP), 300, _instances
-        ),
+        Model(Task.INSTANCE_SEGMENTATION, (*_DETECTOR, *_CLASS_MAP), 300, _instances),
         Model(Task.SEMANTIC_SEGMENTATION, _CLASS_MAP, 513, _regions),
         Model(Task.KEYPOINT_DETECTION, (*_DETECTOR, "movenet"), 300, _key_points),
     )

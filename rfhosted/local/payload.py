@@ -107,9 +107,7 @@ def _check_address(url: str) -> None:
     if not host:
         raise BadPictureError("Provided image URL is invalid")
     if parts.scheme not in ("http", "https"):
-        raise BadPictureError(
-            "Providing images via non http:// or https:// URL is not supported."
-        )
+        raise BadPictureError("Providing images via non http:// or https:// URL is not supported.")
     # A number in any notation, an IPv6 address and a bare name have no top-level domain of letters.
     if not re.search(r"\.[a-z][a-z0-9-]*\.?$", host, re.IGNORECASE):
         raise BadPictureError("Providing images via URL without FQDN addresses is not supported.")

@@ -1,4 +1,4 @@
-"""``format=image``: the answer drawn on the picture by the server, as plainly as the real one does."""
+"""``format=image``: the answer drawn by the server, as plainly as the real one does it."""
 
 from __future__ import annotations
 

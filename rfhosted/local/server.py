@@ -28,9 +28,7 @@ class LocalServer:
 
 
 @contextlib.contextmanager
-def serve(
-    host: str = "127.0.0.1", port: int = 0, key: str | None = None
-) -> Iterator[LocalServer]:
+def serve(host: str = "127.0.0.1", port: int = 0, key: str | None = None) -> Iterator[LocalServer]:
     """Serve the models of this machine as long as the context lasts.
 
     Args:

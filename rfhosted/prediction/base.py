@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias
 from rfhosted.upload import scaled
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
     import pandas as pd
     from PIL import Image
@@ -34,6 +34,7 @@ class Timing:
         exec: The model's own work, as the server tells it (the docs' Exec); None where it does not.
         parse: Reading the answer, here.
         server: The whole request inside the server; V2 alone tells it.
+        load: Loading the model, where this request had to wait for that (a cold start).
         retries: Why earlier tries failed; empty for a first success.
     """
 
@@ -42,6 +43,7 @@ class Timing:
     exec: float | None
     parse: float
     server: float | None = None
+    load: float | None = None
     retries: tuple[str, ...] = ()
 
 
@@ -107,7 +109,7 @@ class Prediction:
         """One dict for each thing found."""
         raise NotImplementedError
 
-    def draw(self, *, max_side: int = DISPLAY_SIZE, **options: Any) -> Image.Image:
+    def draw(self, *, max_side: int = DISPLAY_SIZE) -> Image.Image:
         """The picture with the prediction on it: PIL RGB, longest side ``max_side`` at most."""
         raise NotImplementedError
 
@@ -129,7 +131,9 @@ class Prediction:
             options: What ``draw`` takes.
         """
         target = Path(path)
-        self.draw(max_side=max_side or max(self.picture.size), **options).save(target)
+        side = max_side or max(self.picture.size)
+        draw: Callable[..., Image.Image] = self.draw  # each task has options of its own
+        draw(max_side=side, **options).save(target)
         return target
 
     def summary(self) -> str:
@@ -141,6 +145,8 @@ class Prediction:
         time = f"{self.timing.e2e * 1000:.0f} ms E2E"
         if self.timing.exec is not None:
             time += f", {self.timing.exec * 1000:.0f} ms Exec"
+        if self.timing.load:
+            time += f", {self.timing.load * 1000:.0f} ms loading the model first"
         width, height = self.upload.size
         return [
             self.summary(),

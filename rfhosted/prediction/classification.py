@@ -41,10 +41,11 @@ class ClassificationPrediction(Prediction):
 
         from rfhosted.draw import load_supervision
 
-        return load_supervision().Classifications(
+        found: sv.Classifications = load_supervision().Classifications(
             class_id=np.array([entry.class_id for entry in self.scores], dtype=int),
             confidence=np.array([entry.confidence for entry in self.scores], dtype=np.float32),
         )
+        return found
 
     def _keep(
         self, confidence: float, names: set[str] | None, keypoint_confidence: float | None

@@ -32,14 +32,14 @@ class _Objects(Prediction):
 
         from rfhosted.draw import load_supervision
 
-        sv = load_supervision()
-        return sv.Detections(
+        found: sv.Detections = load_supervision().Detections(
             xyxy=np.array([item.box for item in self.found], dtype=np.float32).reshape(-1, 4),
             mask=self._masks(),
             confidence=np.array([item.confidence for item in self.found], dtype=np.float32),
             class_id=np.array([item.class_id for item in self.found], dtype=int),
             data={"class_name": np.array([item.class_name for item in self.found], dtype=str)},
         )
+        return found
 
     def _masks(self) -> Any:
         return None
@@ -137,7 +137,6 @@ class KeypointPrediction(_Objects):
 
         from rfhosted.draw import load_supervision
 
-        sv = load_supervision()
         slots = self.skeleton_size
         xy = np.zeros((len(self.found), slots, 2), dtype=np.float32)
         confidence = np.zeros((len(self.found), slots), dtype=np.float32)
@@ -145,13 +144,14 @@ class KeypointPrediction(_Objects):
             for point in item.key_points:
                 xy[row, point.class_id] = point.x, point.y
                 confidence[row, point.class_id] = point.confidence
-        return sv.KeyPoints(
+        found: sv.KeyPoints = load_supervision().KeyPoints(
             xy=xy,
             keypoint_confidence=confidence,
             detection_confidence=np.array([item.confidence for item in self.found], np.float32),
             class_id=np.array([item.class_id for item in self.found], dtype=int),
             data={"class_name": np.array([item.class_name for item in self.found], dtype=str)},
         )
+        return found
 
     @property
     def skeleton_size(self) -> int:

@@ -67,12 +67,12 @@ class SemanticPrediction(Prediction):
 
         from rfhosted.draw import load_supervision
 
-        sv = load_supervision()
+        supervision = load_supervision()
         rows = self._shares
         masks = np.array([self.class_ids == row["class_id"] for row in rows], dtype=bool)
         sure = [row["confidence"] for row in rows]
-        return sv.Detections(
-            xyxy=sv.mask_to_xyxy(masks).astype(np.float32)
+        found: sv.Detections = supervision.Detections(
+            xyxy=supervision.mask_to_xyxy(masks).astype(np.float32)
             if rows
             else np.zeros((0, 4), np.float32),
             mask=masks if rows else None,
@@ -80,6 +80,7 @@ class SemanticPrediction(Prediction):
             class_id=np.array([row["class_id"] for row in rows], dtype=int),
             data={"class_name": np.array([row["class_name"] for row in rows], dtype=str)},
         )
+        return found
 
     def _keep(
         self, confidence: float, names: set[str] | None, keypoint_confidence: float | None

@@ -1,0 +1,351 @@
+"""The client: what it sends, where, and what it makes of what comes back."""
+
+from __future__ import annotations
+
+import base64
+import json
+import pickle
+
+import numpy as np
+import pytest
+import responses
+from conftest import Answer, recordings
+from PIL import Image
+
+import rfhosted
+from rfhosted import Client, errors, hosted
+from rfhosted.hosted import Task
+
+KEY = "abcdef0123456789"
+TASK_OF_MODEL = {
+    "blob-od": "object-detection",
+    "blob-seg": "instance-segmentation",
+    "blob-kp": "keypoint-detection",
+    "blob-cls": "classification",
+    "blob-multi": "classification",
+    "blob-sem": "semantic-segmentation",
+}
+
+
+def client(scripted, **options) -> Client:
+    return Client(**({"base_url": scripted.url} | options))
+
+
+def parts(body: bytes) -> tuple[bytes, bytes]:
+    """Head and content of the one part of a form."""
+    head, _, rest = body.partition(b"\r\n\r\n")
+    return head, rest.rpartition(b"\r\n--")[0]
+
+
+# What is sent ------------------------------------------------------------------------------------
+
+#: Parameters of the recordings that the client sends too, and how it is told to.
+SENT_TOO = {"api_key", "confidence", "overlap", "response_mask_format"}
+
+
+def _comparable():
+    for recording in recordings():
+        request = recording.request
+        body = request.get("body") or {}
+        query = dict(p.split("=", 1) for p in request["query"].split("&") if "=" in p)
+        project = request["path"].strip("/").split("/")[0]
+        if (
+            recording.status == 200
+            and body.get("encoding") == "multipart"
+            and project in TASK_OF_MODEL
+            and set(query) <= SENT_TOO
+            and _is_fraction(query.get("confidence", "0.4"))
+            and _is_fraction(query.get("overlap", "0.3"))
+            and query.get("response_mask_format") != "polygon"
+            and not body["image_file"].startswith("(")
+        ):
+            yield recording, query, TASK_OF_MODEL[project]
+
+
+def _is_fraction(text: str) -> bool:
+    try:
+        return 0 <= float(text) <= 1 and float(text) not in (1,)
+    except ValueError:
+        return False
+
+
+COMPARABLE = list(_comparable())
+
+
+def test_enough_recordings_are_compared() -> None:
+    assert len(COMPARABLE) >= 25
+    assert {task for _, _, task in COMPARABLE} == set(map(str, Task))
+
+
+@pytest.mark.parametrize(("recording", "query", "task"), COMPARABLE, ids=lambda v: getattr(v, "name", ""))
+def test_requests_are_the_recorded_ones(scripted, images, recording, query, task) -> None:
+    recorded = recording.request
+    scripted.say(Answer(recording.body))
+    options = {k: float(query[k]) for k in ("confidence", "overlap") if k in query}
+    prediction = client(scripted, api_key="test-key").predict(
+        images / recorded["body"]["image_file"],
+        recorded["path"].strip("/"),
+        task=task,
+        image_size="original",
+        **options,
+    )
+    (asked,) = scripted.asked
+    assert asked.method == recorded["method"] == "POST"
+    assert asked.path == recorded["path"]
+    assert asked.query["api_key"] == query["api_key"]
+    for name in set(query) & {"confidence", "overlap"}:
+        assert float(asked.query[name]) == float(query[name])
+    if query.get("response_mask_format") and task == "instance-segmentation":
+        assert asked.query["response_mask_format"] == query["response_mask_format"]
+    assert set(asked.query) <= SENT_TOO
+    assert asked.headers["content-type"].startswith("multipart/form-data; boundary=")
+    head, content = parts(asked.body)
+    assert b'name="file"; filename="' in head
+    assert content == (images / recorded["body"]["image_file"]).read_bytes()
+    assert len(asked.body) == prediction.upload.nbytes
+    assert prediction.raw == recording.json
+    assert prediction.task == task
+    assert prediction.model == recorded["path"].strip("/")
+
+
+@pytest.mark.parametrize(
+    ("given", "sent"), [(0, "0"), (0.005, "0.005"), (0.4, "0.4"), (0.999, "0.999"), (1, "100"), (1.0, "100")]
+)
+def test_one_is_not_one_percent(scripted, images, given, sent) -> None:
+    client(scripted).predict(images / "one.jpg", "a/1", confidence=given, overlap=given)
+    assert scripted.asked[0].query["confidence"] == sent
+    assert scripted.asked[0].query["overlap"] == sent
+
+
+@pytest.mark.parametrize("value", [-0.1, 1.01, 40, float("nan")])
+def test_percent_is_refused(scripted, images, value) -> None:
+    for name in ("confidence", "overlap"):
+        with pytest.raises(ValueError, match=r"fraction"):
+            client(scripted).predict(images / "one.jpg", "a/1", **{name: value})
+    assert not scripted.asked
+
+
+@pytest.mark.parametrize("size", [0, -5, "large", 3.5, True])
+def test_sizes_that_make_no_sense(scripted, images, size) -> None:
+    with pytest.raises(ValueError, match="image_size"):
+        client(scripted).predict(images / "one.jpg", "a/1", image_size=size)
+
+
+HOSTED = [
+    ("v2", "us", task, "https://serverless.roboflow.com") for task in Task
+] + [
+    ("v2", "eu", Task.OBJECT_DETECTION, "https://serverless.roboflow.eu"),
+    ("v1", "us", Task.OBJECT_DETECTION, "https://detect.roboflow.com"),
+    ("v1", "us", Task.KEYPOINT_DETECTION, "https://detect.roboflow.com"),
+    ("v1", "us", Task.INSTANCE_SEGMENTATION, "https://outline.roboflow.com"),
+    ("v1", "us", Task.CLASSIFICATION, "https://classify.roboflow.com"),
+    ("v1", "us", Task.SEMANTIC_SEGMENTATION, "https://segment.roboflow.com"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("version", "region", "task", "host"), HOSTED)
+def test_hosted_requests(images, version, region, task, host) -> None:
+    with responses.RequestsMock() as web:
+        web.post(f"{host}/mine/3", json={"predictions": [], "image": {"width": 200, "height": 200}} | (
+            {"top": "", "confidence": 0} if task == Task.CLASSIFICATION else {}
+        ) if task != Task.SEMANTIC_SEGMENTATION else semantic())
+        prediction = Client(KEY, api_version=version, region=region).predict(
+            images / "one.jpg", "mine/3", task=task, confidence=0.25
+        )
+        (call,) = web.calls
+        query = call.request.params
+        if version == "v2":
+            assert call.request.headers["Authorization"] == f"Bearer {KEY}"
+            assert "api_key" not in query
+        else:
+            assert "Authorization" not in call.request.headers
+            assert query["api_key"] == KEY
+        assert query["confidence"] == ("25" if "segment" in host else "0.25")
+        masks = task == Task.INSTANCE_SEGMENTATION and version == "v2"
+        assert query.get("response_mask_format") == ("rle" if masks else None)
+    assert prediction.host == host.removeprefix("https://")
+    told = any("V2" in note for note in prediction.notes)
+    assert told == (version == "v1")
+
+
+def semantic() -> dict:
+    import io
+
+    file = io.BytesIO()
+    Image.fromarray(np.array([[0, 1], [1, 7]], np.uint8)).save(file, "PNG")
+    mask = base64.b64encode(file.getvalue()).decode()
+    return {"segmentation_mask": mask, "class_map": {"0": "background", "1": "road"}}
+
+
+def test_v2_is_recommended_once(scripted, images) -> None:
+    one = client(scripted, api_version="v1")
+    notes = [one.predict(images / "one.jpg", "coco/3").notes for _ in range(3)]
+    assert [len(n) for n in notes] == [1, 0, 0]
+
+
+# Sizes -------------------------------------------------------------------------------------------
+
+
+def mine(web, resize, *, workspace="acme", project="mine", version="3") -> None:
+    web.get(f"{hosted.PLATFORM_HOSTS['us']}/", json={"workspace": workspace})
+    web.get(
+        f"{hosted.PLATFORM_HOSTS['us']}/{workspace}/{project}/{version}",
+        json={"version": {"preprocessing": {"resize": resize} if resize else {}}},
+    )
+
+
+EMPTY = {"predictions": [], "image": {"width": 1, "height": 1}}
+
+
+@pytest.mark.parametrize(
+    ("model", "size"), [("mine/3", 416), ("acme/mine-3-rfdetr-small-t2", 416)]
+)
+def test_the_platform_is_asked_for_the_input_size_once(images, model, size) -> None:
+    with responses.RequestsMock(assert_all_requests_are_fired=False) as web:
+        mine(web, {"width": "416", "height": "320", "format": "Stretch to"})
+        web.post(f"https://serverless.roboflow.com/{model}", json=EMPTY)
+        asker = Client(KEY)
+        for _ in range(2):
+            assert max(asker.predict(images / "scene.jpg", model).upload.size) == size
+        questions = [call for call in web.calls if "api.roboflow" in call.request.url]
+        assert len(questions) == (2 if model == "mine/3" else 1)
+
+
+@pytest.mark.parametrize("trouble", ["404", "shape", "silence", "no resize"])
+def test_the_platform_is_never_in_the_way(images, trouble) -> None:
+    with responses.RequestsMock(assert_all_requests_are_fired=False) as web:
+        if trouble == "404":
+            web.get(f"{hosted.PLATFORM_HOSTS['us']}/", status=404)
+        elif trouble == "shape":
+            web.get(f"{hosted.PLATFORM_HOSTS['us']}/", json=[1])
+        elif trouble == "no resize":
+            mine(web, None)
+        web.post("https://serverless.roboflow.com/mine/3", json=EMPTY)
+        prediction = Client(KEY).predict(images / "scene.jpg", "mine/3")
+    assert prediction.upload.size == (640, 480)  # below 1024, so as it was
+
+
+def test_sizes_by_name_and_by_hand(scripted, images) -> None:
+    big = Image.open(images / "scene.jpg").resize((3000, 2250))
+    one = client(scripted)
+    for model, size, longest in [
+        ("yolov8n-640", None, 640),
+        ("yolov8n-1280", None, 1280),
+        ("yolo26n-sem-1024", None, 1024),
+        ("rfdetr-nano", None, 1024),
+        ("rfdetr-nano", 320, 320),
+        ("rfdetr-nano", 9000, 3000),
+        ("rfdetr-nano", "original", 3000),
+    ]:
+        scripted.say(Answer(json.dumps(semantic()).encode() if "sem" in model else b'{"predictions": []}'))
+        assert max(one.predict(big, model, image_size=size).upload.size) == longest
+    assert scripted.asked[0].path == "/coco/3"
+
+
+def test_the_limit_of_each_version(scripted) -> None:
+    rng = np.random.default_rng(0)
+    noise = rng.integers(0, 255, (2600, 2600, 3), np.uint8)  # nothing compresses noise
+    one = client(scripted)
+    for version in ("v1", "v2"):
+        upload = one.predict(noise, "coco/3", api_version=version, image_size=2600).upload
+        limit = hosted.REQUEST_LIMITS[version]
+        assert upload.nbytes == len(scripted.asked[-1].body) <= limit
+        assert upload.nbytes > limit * 0.2
+    with pytest.raises(errors.TooLargeError):
+        one.predict(rng.integers(0, 255, (5000, 5000, 3), np.uint8), "coco/3", api_version="v1", image_size="original")
+
+
+# What comes back ---------------------------------------------------------------------------------
+
+
+def test_html_instead_of_json(scripted, images) -> None:
+    scripted.say(Answer(b"<html>Log in</html>"))
+    with pytest.raises(errors.UnexpectedAnswerError, match="not JSON") as caught:
+        client(scripted).predict(images / "one.jpg", "a/1")
+    assert caught.value.raw == "<html>Log in</html>"
+
+
+def test_the_task_is_taken_from_the_answer_where_nobody_tells(scripted, images) -> None:
+    for name, task in [
+        ("instance-segmentation/rle", "instance-segmentation"),
+        ("keypoint-detection/keypoint_confidence-0.5", "keypoint-detection"),
+        ("classification/confidence-0", "classification"),
+        ("multi-label-classification/base64-scene", "classification"),
+        ("semantic-segmentation/scene", "semantic-segmentation"),
+    ]:
+        scripted.say(Answer(next(r.body for r in recordings() if r.name == name)))
+        prediction = client(scripted).predict(images / "one.jpg", "mine/3")
+        assert prediction.task == task
+        assert scripted.asked[-1].query["response_mask_format"] == "rle"
+
+
+def test_retries_are_noted(scripted, images, monkeypatch) -> None:
+    monkeypatch.setattr("rfhosted.transport._Policy.get_backoff_time", lambda self: 0)
+    scripted.say(Answer(status=503), Answer(b'{"predictions": []}'))
+    prediction = client(scripted).predict(images / "one.jpg", "a/1")
+    assert prediction.timing.retries == ("503",)
+    assert "503" in prediction.notes[0]
+
+
+def test_pictures_from_urls(scripted, images) -> None:
+    data = (images / "scene.jpg").read_bytes()
+    scripted.say(Answer(data, headers={"content-type": "image/jpeg"}), Answer(b'{"predictions": []}'))
+    prediction = client(scripted).predict(f"{scripted.url}/scene.jpg", "a/1")
+    assert prediction.image.size == (640, 480)
+    assert parts(scripted.asked[1].body)[1] == data
+
+
+def test_an_image_from_a_url_that_is_none(scripted) -> None:
+    scripted.say(Answer(b"GIF? no", headers={"content-type": "application/octet-stream"}))
+    with pytest.raises(errors.ImageError):
+        client(scripted).predict(f"{scripted.url}/x", "a/1")
+
+
+def test_nothing_is_decoded_until_a_picture_is_asked_for(scripted, images, monkeypatch) -> None:
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", lambda self: pytest.fail("decoded"))
+    prediction = client(scripted).predict(images / "scene.jpg", "a/1", image_size="original")
+    assert prediction.rows() == []
+    assert "no objects above 0.40" in repr(prediction)
+
+
+def test_predictions_pickle(scripted, images) -> None:
+    prediction = client(scripted, api_key=KEY).predict(images / "one.jpg", "coco/3")
+    again = pickle.loads(pickle.dumps(prediction))
+    assert again.raw == prediction.raw
+    assert again.image.size == (200, 200)
+
+
+def test_errors_pickle() -> None:
+    error = errors.error_for(402, "no credits")
+    again = pickle.loads(pickle.dumps(error))
+    assert str(again) == str(error)
+    assert (again.status, again.server_message) == (402, "no credits")
+
+
+def test_the_default_client_follows_the_key(monkeypatch) -> None:
+    from rfhosted.client import default_client
+
+    local = default_client()
+    assert local.is_local
+    assert default_client() is local
+    monkeypatch.setenv("ROBOFLOW_API_KEY", KEY)
+    assert not default_client().is_local
+    assert "predict" in rfhosted.__all__
+
+
+@pytest.mark.parametrize("url", ["localhost:9001", "ftp://a", "http://", "http://a?api_key=x", "http://u:p@a"])
+def test_addresses_that_make_no_sense(url) -> None:
+    with pytest.raises(ValueError, match="base_url"):
+        Client(base_url=url)
+
+
+@pytest.mark.parametrize("bad", [{"timeout": 0}, {"retries": -1}, {"api_version": "v3"}, {"region": "mars"}])
+def test_arguments_that_make_no_sense(bad) -> None:
+    with pytest.raises(ValueError):
+        Client(**bad)
+
+
+def test_reprs_say_where() -> None:
+    assert "this machine" in repr(Client())
+    assert repr(Client(base_url="http://x:1")) == "Client(v2: http://x:1, no key)"
+    assert repr(Client(KEY, region="eu")) == "Client(v2: hosted, region eu, key set)"

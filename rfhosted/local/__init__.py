@@ -5,7 +5,12 @@ Needs the extra ``local``: ``pip install "rfhosted[local]"``.
 
 from __future__ import annotations
 
+import importlib.util
+
 try:
+    for _name in ("onnxruntime", "python_multipart"):  # used late, missed early
+        if importlib.util.find_spec(_name) is None:
+            raise ModuleNotFoundError(name=_name)  # noqa: TRY301  # one place writes the advice
     from rfhosted.local.server import LocalServer, serve
 except ModuleNotFoundError as missing:
     if (missing.name or "").startswith("rfhosted"):

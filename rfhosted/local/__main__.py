@@ -24,13 +24,13 @@ def main() -> int:
     with contextlib.ExitStack() as stack:
         try:
             server = stack.enter_context(serve(options.host, options.port, options.key))
-        except OSError as error:
-            print(
-                f"Cannot listen at {options.host}:{options.port}: {error.strerror}", file=sys.stderr
-            )
+        except (OSError, OverflowError) as error:
+            why = getattr(error, "strerror", None) or error
+            print(f"Cannot listen at {options.host}:{options.port}: {why}", file=sys.stderr)
             return 1
         print(server.url, flush=True)
-        stop.wait()
+        while not stop.wait(1):  # without a limit Windows would wait through Ctrl-C
+            pass
     return 0
 
 

@@ -1,4 +1,4 @@
-"""The wire: routes, statuses, headers and bodies, as roboflow/inference 1.8.3 answers them.
+"""The wire: routes, statuses and bodies, as roboflow/inference 1.8.3 answers them.
 
 The root behaves as V2, ``/v1`` as v1. What is said here and how was recorded from that server.
 """
@@ -6,8 +6,6 @@ The root behaves as V2, ``/v1`` as v1. What is said here and how was recorded fr
 from __future__ import annotations
 
 import base64
-import hmac
-import json
 import threading
 import time
 import uuid
@@ -17,34 +15,25 @@ from typing import TYPE_CHECKING, Any
 import cv2
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import UploadFile
-from starlette.formparsers import MultiPartException
-from starlette.middleware import Middleware
-from starlette.middleware.cors import CORSMiddleware
-from starlette.requests import Request
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from rfhosted.hosted import REQUEST_LIMITS, ApiVersion
-from rfhosted.local import payload
+from rfhosted.local import payload, remote
+from rfhosted.local.middleware import is_v1, middleware
 from rfhosted.local.models import MODELS, Model
-from rfhosted.local.parameters import (
-    InvalidMaskModeError,
-    InvalidParametersError,
-    Parameters,
-    read_parameters,
-)
+from rfhosted.local.parameters import Parameters, read_parameters
+from rfhosted.local.refusals import BadPictureError, RefusedError, TooLongError
 from rfhosted.local.render import render
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, MutableMapping
+    from collections.abc import Callable
 
     import numpy as np
     import numpy.typing as npt
-    from starlette.types import ASGIApp, Receive, Scope, Send
 
-_NO_KEY = "Unauthorized api_key"
-_WRONG_KEY = f"{_NO_KEY}. This key is not authorized for serverless inference."
 _NO_KEY_IN_ROUTE = (
     "Unauthorized access to roboflow API - check API key and make sure the key is valid for"
     " workspace you use. Visit https://docs.roboflow.com/api-reference/authentication"
@@ -54,47 +43,25 @@ _NO_MODEL = (
     "Requested Roboflow resource not found. Make sure that workspace, project or model you referred"
     " in request exists."
 )
+_INTERNAL = "Internal error."
 _IMAGE_TYPES = {
     "numpy": "NumPy image type is not supported in this configuration of `inference`.",
     "file": "Loading images from local filesystem is disabled.",
 }
-_OPEN_PATHS = {"/", "/healthz", "/model/registry"}
-_EXPOSED = (
-    *("X-Processing-Time", "X-Model-Cold-Start", "X-Model-Cold-Start-Count", "X-Model-Load-Time"),
-    *("X-Model-Load-Details", "X-Model-Id", "execution_id"),
+_GPU_FIELDS = (
+    *("total_vram_bytes", "gpu_memory_used", "gpu_memory_total", "torch_cuda_allocated"),
+    *("torch_cuda_reserved", "torch_cuda_allocator_cache", "non_torch_gpu_memory"),
 )
-#: How far past the limit a body is read. The recorded server has no limit of its own, and says of
-#: 21 MiB of junk that it is no picture; the 413 comes from the infrastructure around it.
-_READ_ON = 8_000_000
-_ENGINE = "rfhosted-local"
 
 
-class _RefusedError(Exception):
-    """An answer that is no success."""
-
-    def __init__(self, status: int, message: str, field: str = "message") -> None:
-        super().__init__(message)
-        self.status, self.body = status, {field: message}
-
-
-def build_app(
-    key: str | None = None, *, fetch: Callable[[str], bytes] = payload.fetch
-) -> Starlette:
+def build_app(key: str | None = None, *, fetch: Callable[[str], bytes] = remote.fetch) -> Starlette:
     """The server as an ASGI application.
 
     Args:
         key: Key that every request must bring; None takes any or none.
         fetch: Gets the picture behind ``image=`` addresses.
     """
-    service = _Service(key, fetch)
-    cors = Middleware(
-        CORSMiddleware,
-        allow_origin_regex=".*",
-        allow_methods=["*"],
-        allow_headers=["*"],
-        allow_credentials=True,
-        expose_headers=_EXPOSED,
-    )
+    service = _Service(fetch)
     routes = [
         Route(f"{root}{path}", endpoint, methods=methods)
         for root in ("/v1", "")
@@ -104,86 +71,20 @@ def build_app(
             ("/{dataset}/{version}", service.infer, ["GET", "POST"]),
         )
     ]
+    for route in routes:  # Starlette adds HEAD to GET, FastAPI does not
+        (route.methods or set()).discard("HEAD")
     app = Starlette(
         routes=[*routes, Route("/{path:path}", _nothing, methods=["GET", "HEAD"])],
-        middleware=[Middleware(_Headers), cors, Middleware(_Auth, key=key)],
-        exception_handlers={405: _plain, 404: _plain},
+        middleware=middleware(key),
+        exception_handlers={HTTPException: _refuse, 500: _fail},
     )
     app.router.redirect_slashes = False
     return app
 
 
-class _Headers:
-    """What every answer carries, and the clock of the whole request."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        began = time.perf_counter()
-        scope.setdefault("state", {})["cold"] = None
-
-        async def send_with_headers(message: MutableMapping[str, Any]) -> None:
-            if message["type"] == "http.response.start":
-                cold = scope["state"]["cold"]
-                told = {
-                    "x-request-id": uuid.uuid4().hex,
-                    "x-inference-engine": _ENGINE,
-                    "x-model-cold-start": "true" if cold else "false",
-                    "x-model-cold-start-count": "1" if cold else "0",
-                }
-                if model_id := scope["state"].get("model_id"):
-                    told["x-model-id"] = model_id
-                if cold:
-                    told["x-model-load-time"] = str(cold)
-                    told["x-model-load-details"] = json.dumps([{"m": model_id, "t": cold}])
-                if not _is_v1(scope["path"]):  # v1 does not time itself
-                    told["x-processing-time"] = str(time.perf_counter() - began)
-                    told["execution_id"] = f"{time.time_ns()}_{uuid.uuid4().hex[:4]}"
-                message["headers"] += [(k.encode(), v.encode()) for k, v in told.items()]
-            await send(message)
-
-        await self.app(scope, receive, send_with_headers)
-
-
-class _Auth:
-    """Refuses requests without the key, before anything is routed."""
-
-    def __init__(self, app: ASGIApp, key: str | None) -> None:
-        self.app, self._key = app, key
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope, receive)
-        if self._key is None or scope["path"].removeprefix("/v1") in {"", *_OPEN_PATHS}:
-            await self.app(scope, receive, send)
-            return
-        brought = _brought(request)
-        if brought is None and request.headers.get("content-type") == "application/json":
-            # The middleware of the real server looks for a key in a JSON body, its route does not.
-            refused = _RefusedError(401, _NO_KEY_IN_ROUTE)
-            if request.method == "POST" and scope["path"].strip("/").count("/") > 1:
-                refused = _RefusedError(405, "Method Not Allowed", "detail")
-            response = JSONResponse(refused.body, refused.status)
-        elif brought is not None and hmac.compare_digest(brought.encode(), self._key.encode()):
-            await self.app(scope, receive, send)
-            return
-        else:
-            said = _NO_KEY if brought is None else _WRONG_KEY
-            response = JSONResponse({"status": 401, "message": said}, 401)
-        await response(scope, receive, send)
-
-
-def _brought(request: Request) -> str | None:
-    """The key of a request: the query's before the header's."""
-    if "api_key" in request.query_params:
-        return request.query_params["api_key"]
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    return token if scheme.lower() == "bearer" else None
-
-
 class _Service:
-    def __init__(self, key: str | None, fetch: Callable[[str], bytes]) -> None:
-        self._key, self._fetch = key, fetch
+    def __init__(self, fetch: Callable[[str], bytes]) -> None:
+        self._fetch = fetch
         self._loaded: dict[str, float] = {}
         self._lock = threading.Lock()
 
@@ -203,66 +104,59 @@ class _Service:
             }
             for model_id in self._loaded
         ]
-        return JSONResponse({"models": models})
+        return JSONResponse({"models": models} | dict.fromkeys(_GPU_FIELDS))
 
     async def infer(self, request: Request) -> Response:
         """The legacy image route."""
         try:
             return await self._infer(request)
-        except InvalidParametersError as error:
-            return JSONResponse({"detail": error.detail}, 422)
-        except InvalidMaskModeError:
-            return JSONResponse(
-                {
-                    "message": "Invalid mask decode argument sent. tradeoff_factor must be in"
-                    " [0.0, 1.0], mask_decode_mode: must be one of ['accurate', 'fast', 'tradeoff']"
-                },
-                400,
-            )
-        except payload.BadPictureError as error:
-            return JSONResponse({"message": str(error)}, 400)
-        except _RefusedError as error:
+        except RefusedError as error:
             return JSONResponse(error.body, error.status)
+        except ClientDisconnect:  # nobody hears this, and no traceback tells of it
+            return Response(status_code=400)
 
     async def _infer(self, request: Request) -> Response:
-        if request.method == "GET" and "image" not in request.query_params:
-            raise _RefusedError(400, "Content-Type header not provided with request.")
-        v1 = _is_v1(request.url.path)
+        state: dict[str, Any] = request.scope["state"]
+        if "key_in_body" in state:
+            raise RefusedError(401, _NO_KEY_IN_ROUTE)
+        v1 = is_v1(request.url.path)
         limit = REQUEST_LIMITS[ApiVersion.V1 if v1 else ApiVersion.V2]
-        body = await _read(request, limit if v1 else limit + _READ_ON)
-        picture = await _picture_bytes(request, body)
+        # The recorded server has no limit and says of 21 MiB of junk that it is no picture; the 413
+        # comes from the infrastructure around it. Both hold where junk is refused as junk before a
+        # picture is refused as too long: on the root a body is kept a way past the limit.
+        body = await payload.read_body(request, limit if v1 else limit + payload.READ_ON)
+        by_address = "image" in request.query_params
+        file = None if by_address else await payload.form_file(request, body)
         parameters = read_parameters(request.query_params)
         if v1:  # the older engine knows polygons alone
             parameters = replace(parameters, response_mask_format="polygon")
         model_id = "{dataset}/{version}".format(**request.path_params)
         if model_id not in MODELS:
-            raise _RefusedError(404, _NO_MODEL)
-        request.scope["state"]["model_id"] = model_id
+            raise RefusedError(404, _NO_MODEL)
+        state["model_id"] = model_id
         answer, bgr = await run_in_threadpool(
-            self._answer, request.scope["state"], model_id, picture, parameters, len(body) > limit
+            self._answer, state, body, file, parameters, too_long=len(body) > limit
         )
         return _respond(answer, bgr, parameters, v1=v1)
 
     def _answer(
         self,
         state: dict[str, Any],
-        model_id: str,
-        picture: bytes | None,
+        body: bytes,
+        file: bytes | None,
         parameters: Parameters,
-        too_large: bool,
+        *,
+        too_long: bool,
     ) -> tuple[dict[str, Any], npt.NDArray[np.uint8]]:
+        model_id = state["model_id"]
         model = MODELS[model_id]
         state["cold"] = self._load(model_id, model)
-        if parameters.image is None and parameters.image_type != "base64":
-            raise _wrong_type(parameters.image_type)
         began = time.perf_counter()
-        if parameters.image is not None:
-            bgr = payload.decode(self._fetch(parameters.image))
-        else:
-            bgr = payload.decode(picture or b"")
-        if too_large:
-            raise _RefusedError(413, "Request Too Long")
-        found = model.infer(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), parameters)  # type: ignore[arg-type]  # OpenCV's stubs know no dtypes
+        bgr = self._pixels(body, file, parameters)
+        if too_long:
+            raise TooLongError
+        rgb = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+        found = model.infer(rgb, parameters)  # type: ignore[arg-type]  # OpenCV's stubs know no dtypes
         answer = {
             "inference_id": str(uuid.uuid4()),
             "time": time.perf_counter() - began,
@@ -286,52 +180,23 @@ class _Service:
             self._loaded[model_id] = time.perf_counter() - began
             return self._loaded[model_id]
 
-
-async def _read(request: Request, most: int) -> bytes:
-    """The body, not further than it may be long."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > most:
-            raise _RefusedError(413, "Request Too Long")
-    return bytes(body)
-
-
-async def _picture_bytes(request: Request, body: bytes) -> bytes | None:
-    """The encoded picture of the body; None where the query names its address."""
-    if request.query_params.get("image") is not None:
-        return None
-    kind = request.headers.get("content-type")
-    if kind is None:
-        raise _RefusedError(400, "Content-Type header not provided with request.")
-    if not kind.startswith("multipart/form-data"):
-        if request.query_params.get("image_type", "base64") != "base64":
-            return None
-        return payload.from_base64(body)
-
-    async def replay() -> dict[str, Any]:
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    # Without "app" in its scope Starlette raises the parser's own error, whose words are wanted.
-    scope = {name: value for name, value in request.scope.items() if name != "app"}
-    try:
-        form = await Request(scope, replay).form()
-    except MultiPartException as error:
-        raise _RefusedError(400, error.message, "detail") from None
-    part = form.get("file")
-    if isinstance(part, UploadFile):
-        return await part.read()
-    if part is not None:  # a field without a file name
-        raise _RefusedError(400, "Invalid Content-Type header provided with request.")
-    raise payload.BadPictureError("Expected image to be send in part named 'file'.")
-
-
-def _wrong_type(image_type: str) -> Exception:
-    if image_type == "url":
-        return _RefusedError(500, "Internal error.")
-    return payload.BadPictureError(
-        _IMAGE_TYPES.get(image_type, "Image declaration contains not recognised image type.")
-    )
+    def _pixels(
+        self, body: bytes, file: bytes | None, parameters: Parameters
+    ) -> npt.NDArray[np.uint8]:
+        cause = "Malformed base64 input image."  # said of files, too
+        if parameters.image is not None:
+            data, cause = self._fetch(parameters.image), "Data is not image."
+        elif parameters.image_type == "url":
+            raise RefusedError(500, _INTERNAL)
+        elif parameters.image_type != "base64":
+            unknown = "Image declaration contains not recognised image type."
+            raise BadPictureError(_IMAGE_TYPES.get(parameters.image_type, unknown))
+        else:
+            data = payload.from_base64(body) if file is None else file
+        bgr = payload.decode(data, upright=not parameters.disable_preproc_auto_orient)
+        if bgr is None:
+            raise BadPictureError(cause)
+        return bgr
 
 
 def _respond(
@@ -356,7 +221,8 @@ def _older(answer: dict[str, Any]) -> dict[str, Any]:
         return flat | {"image": answer["image"]}
     if "top" not in answer:
         for item in found:
-            del item["class_id"], item["detection_id"]
+            for name in ("class_id", "detection_id", "mask_format"):
+                item.pop(name, None)
             for point in item.get("keypoints", ()):
                 point["class_name"] = point.pop("class")
     return answer
@@ -372,14 +238,14 @@ async def _nothing(request: Request) -> Response:
     return JSONResponse({"detail": "Not Found"}, 404)
 
 
-async def _plain(request: Request, error: Exception) -> Response:
-    """Starlette's own refusals, in FastAPI's words."""
+async def _refuse(request: Request, error: Exception) -> Response:
+    """Starlette's own refusals, as FastAPI says them before its static files."""
     del request
-    status = getattr(error, "status_code", 500)
-    headers = getattr(error, "headers", None)
-    words = {404: "Not Found", 405: "Method Not Allowed"}
-    return JSONResponse({"detail": words[status]}, status, headers)
+    assert isinstance(error, HTTPException)  # noqa: S101  # Starlette's types know no narrower
+    allow = {"allow": "GET, HEAD"} if error.status_code == 405 else None
+    return JSONResponse({"detail": error.detail}, error.status_code, allow)
 
 
-def _is_v1(path: str) -> bool:
-    return path == "/v1" or path.startswith("/v1/")
+async def _fail(request: Request, error: Exception) -> Response:
+    del request, error
+    return JSONResponse({"message": _INTERNAL}, 500)

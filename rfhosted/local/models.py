@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from rfhosted.hosted import LOCAL_MODELS, Task
+from rfhosted.hosted import DEFAULT_CONFIDENCE, LOCAL_MODELS, Task
 from rfhosted.local import networks
+from rfhosted.local.refusals import RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,8 +41,15 @@ _KEY_POINTS = (
     *("right_shoulder", "left_elbow", "right_elbow", "left_wrist", "right_wrist", "left_hip"),
     *("right_hip", "left_knee", "right_knee", "left_ankle", "right_ankle"),
 )
+_MASK_MODES = ("accurate", "fast", "tradeoff")
+_WRONG_MASK_MODE = (
+    "Invalid mask decode argument sent. tradeoff_factor must be in [0.0, 1.0], mask_decode_mode:"
+    " must be one of ['accurate', 'fast', 'tradeoff']"
+)
 #: The key-point model's own threshold; the server leaves out what is below.
 _LEAST_KEY_POINT = 0.3
+#: What classifiers take for "best" and "default".
+_RANKING_CONFIDENCE = 0.5
 #: Share of its box below which a class-map mask is taken for a miss.
 _LEAST_COVER = 0.15
 _MOST_CANDIDATES = 1000
@@ -53,7 +61,7 @@ class Model:
 
     Attributes:
         task: What it answers.
-        networks: The files that it always runs, without ending.
+        networks: The files that it runs, without ending.
         side: Its input's side in pixels.
         infer: RGB picture and parameters to the fields of the answer that are the model's.
     """
@@ -87,14 +95,20 @@ def _objects(rgb: Pixels, parameters: Parameters) -> dict[str, Any]:
     return {"predictions": [item for item, _ in _found(rgb, parameters)]}
 
 
-def _found(rgb: Pixels, parameters: Parameters) -> list[tuple[dict[str, Any], Floats]]:
+def _found(
+    rgb: Pixels, parameters: Parameters, only: str | None = None
+) -> list[tuple[dict[str, Any], Floats]]:
     """Objects over the threshold, best first: the answer's fields and the box's corners."""
+    least = DEFAULT_CONFIDENCE if parameters.confidence is None else parameters.confidence
+    names = networks.labels("coco")
     boxes, scores = networks.detect(rgb)
     class_ids, best = scores.argmax(axis=1), scores.max(axis=1)
-    candidates = np.flatnonzero(best >= parameters.confidence)
+    wanted = best > least
+    if only is not None:
+        wanted &= class_ids == names.index(only)
+    candidates = np.flatnonzero(wanted)
     candidates = candidates[np.argsort(-best[candidates], kind="stable")][:_MOST_CANDIDATES]
     kept = _suppress(boxes[candidates], class_ids[candidates], parameters.overlap)
-    names = networks.labels("coco")
     # As on the real server: a negative number takes from the end.
     return [
         (_item(boxes[i], names[class_ids[i]], int(class_ids[i]), float(best[i])), boxes[i])
@@ -134,6 +148,8 @@ def _suppress(boxes: Floats, class_ids: npt.NDArray[np.intp], overlap: float) ->
 
 
 def _instances(rgb: Pixels, parameters: Parameters) -> dict[str, Any]:
+    if parameters.mask_decode_mode not in _MASK_MODES or not 0 <= parameters.tradeoff_factor <= 1:
+        raise RefusedError(400, _WRONG_MASK_MODE)
     found = _found(rgb, parameters)
     ids = networks.segment(rgb)[0] if found else None
     predictions = []
@@ -200,9 +216,7 @@ def compress(counts: npt.NDArray[np.int64]) -> str:
 
 def _key_points(rgb: Pixels, parameters: Parameters) -> dict[str, Any]:
     predictions = []
-    for item, box in _found(rgb, parameters):
-        if item["class"] != "person":
-            continue
+    for item, box in _found(rgb, parameters, only="person"):
         points = [
             {
                 "x": float(x),
@@ -219,25 +233,28 @@ def _key_points(rgb: Pixels, parameters: Parameters) -> dict[str, Any]:
 
 
 def _ranking(rgb: Pixels, parameters: Parameters) -> dict[str, Any]:
+    least = _RANKING_CONFIDENCE if parameters.confidence is None else parameters.confidence
     scores = networks.classify(rgb)
     names = networks.labels("imagenet")
     ranked = [
         {"class": names[i], "class_id": int(i), "confidence": round(float(scores[i]), 4)}
         for i in np.argsort(-scores, kind="stable")
-        if scores[i] >= parameters.confidence
+        if scores[i] >= least
     ]
     top = ranked[0] if ranked else {"class": "", "confidence": 0.0}
     return {"predictions": ranked, "top": top["class"], "confidence": top["confidence"]}
 
 
 def _regions(rgb: Pixels, parameters: Parameters) -> dict[str, Any]:
+    least = DEFAULT_CONFIDENCE if parameters.confidence is None else parameters.confidence
     ids, sure = networks.segment(rgb)
-    ids = np.where(sure >= parameters.confidence, ids, 0)  # what is unsure becomes background
+    unsure = sure < least  # becomes background, of which nothing is known
+    ids[unsure], sure[unsure] = 0, 0
     return {
         "predictions": {
             "segmentation_mask": _png(ids),
-            "confidence_mask": _png(sure * 255),
             "class_map": {str(i): name for i, name in enumerate(networks.labels("voc"))},
+            "confidence_mask": _png(sure * 255),
             "present_class_ids": np.unique(ids).tolist(),
         }
     }
@@ -254,7 +271,7 @@ MODELS: dict[str, Model] = {
     for model in (
         Model(Task.OBJECT_DETECTION, _DETECTOR, 300, _objects),
         Model(Task.CLASSIFICATION, ("efflite0",), 224, _ranking),
-        Model(Task.INSTANCE_SEGMENTATION, (*_DETECTOR, *_CLASS_MAP), 300, _instances),
+        Model(Task.INSTANCE_SEGMENTATION, (*_DETECTOR, *_CLASS_MAP, "u2netp"), 300, _instances),
         Model(Task.SEMANTIC_SEGMENTATION, _CLASS_MAP, 513, _regions),
         Model(Task.KEYPOINT_DETECTION, (*_DETECTOR, "movenet"), 300, _key_points),
     )

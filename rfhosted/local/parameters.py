@@ -10,36 +10,27 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rfhosted.hosted import DEFAULT_CONFIDENCE, DEFAULT_OVERLAP
+from rfhosted.local.refusals import RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 _LEAST_CONFIDENCE = 0.01
-#: What "best" and "default" stand for where a model has no thresholds of its own.
-_NAMED_CONFIDENCE = {"best": DEFAULT_CONFIDENCE, "default": DEFAULT_CONFIDENCE}
+_NAMED_CONFIDENCE = ("best", "default")
 _BOOLEANS = dict.fromkeys(("true", "1", "yes", "on", "t", "y"), True) | dict.fromkeys(
     ("false", "0", "no", "off", "f", "n"), False
 )
-_MASK_MODES = ("accurate", "fast", "tradeoff")
-
-
-class InvalidParametersError(Exception):
-    """A 422; ``detail`` is the list in its body."""
-
-    def __init__(self, detail: list[dict[str, Any]]) -> None:
-        super().__init__("invalid parameters")
-        self.detail = detail
-
-
-class InvalidMaskModeError(Exception):
-    """A 400: mask_decode_mode or tradeoff_factor."""
 
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """What one request asks for; thresholds are fractions, as the models take them."""
+    """What one request asks for; thresholds are fractions, as the models take them.
 
-    confidence: float
+    Attributes:
+        confidence: None for "best" and "default": the model's own threshold.
+    """
+
+    confidence: float | None
     overlap: float
     max_detections: int
     format: str
@@ -48,14 +39,16 @@ class Parameters:
     image: str | None
     image_type: str
     response_mask_format: str
+    disable_preproc_auto_orient: bool
+    mask_decode_mode: str
+    tradeoff_factor: float
 
 
 def read_parameters(query: Mapping[str, str]) -> Parameters:
     """Check and convert a query.
 
     Raises:
-        InvalidParametersError: Values that cannot be read, all of them at once.
-        InvalidMaskModeError: A mask mode that there is not.
+        RefusedError: Values that cannot be read, all of them at once.
     """
     values: dict[str, Any] = {}
     detail: list[dict[str, Any]] = []
@@ -69,12 +62,10 @@ def read_parameters(query: Mapping[str, str]) -> Parameters:
                 problem = {"type": kind, "loc": location, "msg": message, "input": query[name]}
                 detail.append(problem | ({"ctx": context} if context else {}))
     if detail:
-        raise InvalidParametersError(detail)
-    mode, factor = values.pop("mask_decode_mode"), values.pop("tradeoff_factor")
-    if mode not in _MASK_MODES or not 0 <= factor <= 1:
-        raise InvalidMaskModeError
+        raise RefusedError(422, detail, "detail")
     del values["keypoint_confidence"]  # checked, and without effect on the real server too
-    values["confidence"] = max(_LEAST_CONFIDENCE, _fraction(values["confidence"]))
+    if values["confidence"] is not None:
+        values["confidence"] = max(_LEAST_CONFIDENCE, _fraction(values["confidence"]))
     values["overlap"] = _fraction(values["overlap"])
     return Parameters(**values)
 
@@ -118,9 +109,9 @@ def _literal(*allowed: str) -> Callable[[str], str]:
     return convert
 
 
-def _threshold(text: str) -> float:
+def _threshold(text: str) -> float | None:
     if text in _NAMED_CONFIDENCE:
-        return _NAMED_CONFIDENCE[text]
+        return None
     try:
         return _number(text)
     except ValueError as error:
@@ -148,6 +139,7 @@ _RULES: dict[str, tuple[Any, Callable[[str], Any]]] = {
     "labels": (False, _boolean),
     "mask_decode_mode": ("accurate", str),
     "tradeoff_factor": (0.0, _number),
+    "disable_preproc_auto_orient": (False, _boolean),
     "max_detections": (300, _whole),
     "overlap": (DEFAULT_OVERLAP, _number),
     "stroke": (1, _whole),

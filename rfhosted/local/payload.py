@@ -1,48 +1,72 @@
-"""The picture of a request: a form's file, a base64 body or the address of a picture elsewhere."""
+"""The picture of a request: a form's file or a base64 body, and its pixels."""
 
 from __future__ import annotations
 
 import base64
-import ipaddress
 import re
-import socket
-from typing import TYPE_CHECKING
-from urllib.parse import urljoin, urlsplit
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
-import requests
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException
+from starlette.requests import Request
+
+from rfhosted.local.refusals import BadPictureError, RefusedError, TooLongError
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-_LARGEST_DOWNLOAD = 20_000_000
-_REDIRECTS = 3
-_PATIENCE = 10.0  # seconds
+#: Bytes past the limit that are still read (and dropped), so that a client that is still sending
+#: hears the answer.
+READ_ON = 8_000_000
 
 
-class BadPictureError(Exception):
-    """A 400; the text is the server's message."""
-
-    def __init__(self, cause: str) -> None:
-        super().__init__(f"Could not load input image. Cause: {cause}")
-
-
-def decode(data: bytes) -> npt.NDArray[np.uint8]:
-    """Pixels of an encoded picture, uint8 BGR of shape (height, width, 3), upright, alpha dropped.
+async def read_body(request: Request, most: int) -> bytes:
+    """The body, kept as far as it may be long.
 
     Raises:
-        BadPictureError: Empty, or no picture.
+        TooLongError: It is longer.
     """
-    if not data:
-        raise BadPictureError("Empty image payload.")
+    body, length = bytearray(), 0
+    async for chunk in request.stream():
+        length += len(chunk)
+        if length <= most:
+            body += chunk
+        elif length > most + READ_ON:
+            break
+    if length > most:
+        raise TooLongError
+    return bytes(body)
+
+
+async def form_file(request: Request, body: bytes) -> bytes | None:
+    """The file of a form; None where the body is no form.
+
+    Raises:
+        RefusedError: There is none, or the request does not say what its body is.
+    """
+    kind = request.headers.get("content-type")
+    if kind is None:
+        raise RefusedError(400, "Content-Type header not provided with request.")
+    if not kind.startswith("multipart/form-data"):
+        return None
+
+    async def replay() -> dict[str, Any]:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    # Without "app" in its scope Starlette raises the parser's own error, whose words are wanted.
+    scope = {name: value for name, value in request.scope.items() if name != "app"}
     try:
-        pixels = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_COLOR)
-    except cv2.error:  # more pixels than OpenCV takes
-        pixels = None
-    if pixels is None:
-        raise BadPictureError("Malformed base64 input image.")  # said of every kind of body
-    return np.asarray(pixels, dtype=np.uint8)
+        async with Request(scope, replay).form() as form:
+            part = form.get("file")
+            if isinstance(part, UploadFile):
+                return await part.read()
+    except MultiPartException as error:
+        raise RefusedError(400, error.message, "detail") from None
+    if part is not None:  # a field without a file name
+        raise RefusedError(400, "Invalid Content-Type header provided with request.")
+    raise BadPictureError("Expected image to be send in part named 'file'.")
 
 
 def from_base64(body: bytes) -> bytes:
@@ -53,67 +77,40 @@ def from_base64(body: bytes) -> bytes:
     """
     if not body:
         raise BadPictureError("Empty image payload.")
-    try:
-        text = body.decode("ascii")
-    except UnicodeDecodeError:
-        text = None
-    if text is None:
+    if not body.isascii():
         raise BadPictureError(
             "Invalid base64 input: the image payload contains raw bytes instead of a base64-encoded"
             " string. Please base64-encode the image before sending."
         )
-    text = re.sub(r"^data:image/[a-z]+;base64,", "", text)
+    text = re.sub(r"^data:image/[a-z]+;base64,", "", body.decode("ascii"))
     text = re.sub(r"[^A-Za-z0-9+/]", "", text)
     # One character too many cannot be base64; the rest of a group is padded.
     whole = text[: len(text) - (len(text) % 4 == 1)]
     return base64.b64decode(whole + "=" * (-len(whole) % 4))
 
 
-def fetch(url: str) -> bytes:
-    """The bytes behind a picture's address, where the hosted API would ask for it.
+def decode(data: bytes, *, upright: bool = True) -> npt.NDArray[np.uint8] | None:
+    """Pixels of an encoded picture, uint8 BGR of shape (height, width, 3), alpha dropped.
 
-    Addresses of private networks, of this machine and without a domain are refused, also behind a
-    redirect: the server must not become a way into the network that it runs in.
+    Decoded as the real server does it, so that every format looks as it does there: EXIF turns
+    pictures, 16 bits become 8, and of an animation the first frame counts.
+
+    Args:
+        data: The encoded picture.
+        upright: Whether EXIF turns it.
+
+    Returns:
+        None where the bytes are no picture.
 
     Raises:
-        BadPictureError: Refused, unreachable or too large.
+        BadPictureError: There are no bytes.
     """
-    for _ in range(_REDIRECTS + 1):
-        _check_address(url)
-        try:
-            with requests.get(
-                url, timeout=_PATIENCE, stream=True, allow_redirects=False
-            ) as response:
-                if response.is_redirect:
-                    url = urljoin(url, response.headers["location"])
-                    continue
-                response.raise_for_status()
-                data = response.raw.read(_LARGEST_DOWNLOAD + 1, decode_content=True)
-        except (requests.RequestException, OSError):
-            data = b""
-        if not 0 < len(data) <= _LARGEST_DOWNLOAD:
-            raise BadPictureError("Data pointed by URL could not be decoded into image.")
-        return bytes(data)
-    raise BadPictureError("Data pointed by URL could not be decoded into image.")
-
-
-def _check_address(url: str) -> None:
+    if not data:
+        raise BadPictureError("Empty image payload.")
+    flags = cv2.IMREAD_COLOR | (0 if upright else cv2.IMREAD_IGNORE_ORIENTATION)
     try:
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-        port = parts.port or 80
-    except ValueError:
-        host, port = "", 0
-    if not host:
-        raise BadPictureError("Provided image URL is invalid")
-    if parts.scheme not in ("http", "https"):
-        raise BadPictureError("Providing images via non http:// or https:// URL is not supported.")
-    # A number in any notation, an IPv6 address and a bare name have no top-level domain of letters.
-    if not re.search(r"\.[a-z][a-z0-9-]*\.?$", host, re.IGNORECASE):
-        raise BadPictureError("Providing images via URL without FQDN addresses is not supported.")
-    try:
-        found = {entry[4][0] for entry in socket.getaddrinfo(host, port)}
-    except OSError:
-        found = set()
-    if not found or not all(ipaddress.ip_address(address).is_global for address in found):
-        raise BadPictureError("It is not allowed to reach image URL.")
+        pixels = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), flags)
+    except cv2.error:  # more pixels than OpenCV takes
+        return None
+    # OpenCV gives None for what it cannot read; its stubs do not know.
+    return None if pixels is None else np.asarray(pixels, dtype=np.uint8)

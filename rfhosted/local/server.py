@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import threading
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,8 @@ from rfhosted.local.app import build_app
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from starlette.applications import Starlette
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +45,25 @@ def serve(host: str = "127.0.0.1", port: int = 0, key: str | None = None) -> Ite
 
     Raises:
         OSError: The port is taken, or the address is not of this machine.
+        RuntimeError: The server did not start; its log says why.
     """
+    with running(build_app(key), host, port) as url:
+        yield LocalServer(url)
+
+
+@contextlib.contextmanager
+def running(app: Starlette, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
+    """Run an application in a thread; its address. The rest is as ``serve`` has it."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if os.name == "posix":  # elsewhere it would let two servers share one port
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
-        # Connections queue from here on, so that the address is good before the loop runs.
         listener.listen(128)
-        # No access log: it would hold the query, and with it the key.
         config = uvicorn.Config(
-            build_app(key),
+            app,
             log_config=None,  # the logging of this process is its user's
-            access_log=False,
+            access_log=False,  # it would hold the query, and with it the key
             ws="none",
             lifespan="off",
             timeout_graceful_shutdown=1,
@@ -62,9 +73,13 @@ def serve(host: str = "127.0.0.1", port: int = 0, key: str | None = None) -> Ite
             target=server.run, kwargs={"sockets": [listener]}, name="rfhosted.local", daemon=True
         )
         thread.start()
+        while not server.started:
+            if not thread.is_alive():
+                raise RuntimeError("The embedded server did not start; its log says why.")
+            time.sleep(0.005)
         shown = f"[{host}]" if family is socket.AF_INET6 else host
         try:
-            yield LocalServer(f"http://{shown}:{listener.getsockname()[1]}")
+            yield f"http://{shown}:{listener.getsockname()[1]}"
         finally:
             server.should_exit = True
             thread.join(timeout=5)

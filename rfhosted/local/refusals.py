@@ -1,0 +1,32 @@
+"""Answers that are no success, as exceptions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class RefusedError(Exception):
+    """An answer that is no success.
+
+    Attributes:
+        status: The HTTP status.
+        body: What the JSON body says.
+    """
+
+    def __init__(self, status: int, message: Any, field: str = "message") -> None:
+        super().__init__(message)
+        self.status, self.body = status, {field: message}
+
+
+class BadPictureError(RefusedError):
+    """A picture that cannot be had or read."""
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(400, f"Could not load input image. Cause: {cause}")
+
+
+class TooLongError(RefusedError):
+    """A body over the limit, in the words of v1's gateway."""
+
+    def __init__(self) -> None:
+        super().__init__(413, "Request Too Long")

@@ -12,17 +12,17 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from rfhosted import masks as mask_tools
-from rfhosted.fonts import font_for
+from rfhosted.fonts import fitted, pieces_for, width_of, write
 from rfhosted.palette import colour, ink
+from rfhosted.parse import COCO_KEY_POINTS
 
 if TYPE_CHECKING:
     import types
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     import numpy.typing as npt
 
     from rfhosted.answer import Found, Ranked
-    from rfhosted.palette import Colour
 
     Pixels = npt.NDArray[np.uint8]
 
@@ -30,6 +30,8 @@ LAYERS = ("masks", "polygons", "boxes", "keypoints")
 _OPACITY = 0.45
 #: Objects from which on labels leave the percentage out, and shrink.
 _CROWD = 25
+#: Part of the picture that labels may cover.
+_LABELLED = 0.3
 _PANEL, _PANEL_INK, _BAR_BED = (255, 255, 255), (32, 32, 32), (230, 230, 230)
 #: The COCO person skeleton: pairs of key-point slots that a line joins.
 _COCO_EDGES = (
@@ -43,7 +45,7 @@ def load_supervision() -> types.ModuleType:
     """supervision, which takes a second to import: only when something is drawn or asked for."""
     with warnings.catch_warnings():
         # It advises to install OpenCV where that is broken; the README says what to do then.
-        warnings.simplefilter("ignore", UserWarning)
+        warnings.filterwarnings("ignore", message=".*OpenCV", category=UserWarning)
         import supervision
 
     return supervision
@@ -74,7 +76,7 @@ def draw_found(
         ValueError: There is no such layer.
     """
     chosen = _default_layers(found) if layers is None else _checked(layers)
-    width = line_width or max(1, round(max(image.size) / 300))
+    width = line_width or math.ceil(_side(image.size) / 330)
     shown = sorted(found, key=lambda item: -_area(item))  # the small ones on top
     if not shown:
         return image.copy()
@@ -85,7 +87,7 @@ def draw_found(
             scene = getattr(painter, layer)(scene)
     drawn = Image.fromarray(np.ascontiguousarray(scene[:, :, ::-1]))
     if labels:
-        _write_labels(drawn, shown, painter.boxes_xyxy, confidences=confidences, line=width)
+        _write_labels(drawn, shown, painter.detections.xyxy, confidences=confidences, line=width)
     return drawn
 
 
@@ -126,18 +128,19 @@ class _Painter:
         self._found, self._picture, self._size, self._line = found, picture, size, line
         self._scale = np.array(size) / np.array(picture)
         boxes = np.array([item.box for item in found], dtype=np.float32)
-        self.boxes_xyxy = boxes * np.tile(self._scale, 2).astype(np.float32)
+        self._boxes = boxes * np.tile(self._scale, 2).astype(np.float32)
         names = [item.class_name for item in found]
         colours = [self._sv.Color(*colour(name)) for name in names]
         self._palette = self._sv.ColorPalette(colours)
         self._lookup = np.arange(len(found))
 
     @functools.cached_property
-    def _detections(self) -> Any:
-        # A box of less than a pixel is still a pixel to see; what is far outside is cut.
-        limit = np.tile(self._size, 2)
-        boxes = self.boxes_xyxy.clip(-self._line, limit + self._line)
-        boxes[:, 2:] = np.maximum(boxes[:, 2:], boxes[:, :2] + 1)
+    def detections(self) -> Any:
+        # A box over the edge is closed at the edge; one of a pixel is still something to see.
+        least, limit = 2 * self._line, np.array(self._size) - 1
+        boxes = self._boxes.clip(0, np.tile(limit, 2))
+        boxes[:, :2] = np.minimum(boxes[:, :2], (limit - least).clip(0))
+        boxes[:, 2:] = np.maximum(boxes[:, 2:], boxes[:, :2] + least)
         return self._sv.Detections(xyxy=boxes, class_id=self._lookup)
 
     @functools.cached_property
@@ -160,26 +163,33 @@ class _Painter:
 
     def boxes(self, scene: Pixels) -> Pixels:
         annotator = self._sv.BoxAnnotator(color=self._palette, thickness=self._line)
-        painted: Pixels = annotator.annotate(scene, self._detections, self._lookup)
+        painted: Pixels = annotator.annotate(scene, self.detections, self._lookup)
         return painted
 
     def keypoints(self, scene: Pixels) -> Pixels:
+        groups: dict[tuple[str, bool], list[Found]] = {}
         for item in self._found:
             if item.key_points:
-                scene = self._skeleton(scene, item)
+                person = all(point.class_name in COCO_KEY_POINTS for point in item.key_points)
+                groups.setdefault((item.class_name, person), []).append(item)
+        for (name, person), items in groups.items():
+            scene = self._skeletons(scene, items, self._sv.Color(*colour(name)), person=person)
         return scene
 
-    def _skeleton(self, scene: Pixels, item: Found) -> Pixels:
-        slots = 1 + max(point.class_id for point in item.key_points)
-        person = any(point.class_name == "left_shoulder" for point in item.key_points) or any(
-            point.class_name == "nose" for point in item.key_points
-        )
-        slots = max(slots, 17) if person else slots
-        xy = np.zeros((1, slots, 2), dtype=np.float32)  # (0, 0) is missing, to supervision too
-        for point in item.key_points:
-            xy[0, point.class_id] = np.array([point.x, point.y]) * self._scale
-        points = self._sv.KeyPoints(xy=xy)
-        shade = self._sv.Color(*colour(item.class_name))
+    def _skeletons(self, scene: Pixels, items: list[Found], shade: Any, *, person: bool) -> Pixels:
+        slots = [
+            [COCO_KEY_POINTS.index(p.class_name) for p in item.key_points]
+            if person
+            else list(range(len(item.key_points)))
+            for item in items
+        ]
+        # (0, 0) is missing, to supervision too.
+        xy = np.zeros((len(items), 1 + max(map(max, slots)), 2), dtype=np.float32)
+        if person:
+            xy = np.zeros((len(items), len(COCO_KEY_POINTS), 2), dtype=np.float32)
+        for row, item, places in zip(xy, items, slots, strict=True):
+            row[places] = [(p.x, p.y) for p in item.key_points] * self._scale
+        points = self._sv.KeyPoints(xy=xy.clip(-1e6, 1e6))  # OpenCV fails at wilder ones
         radius = self._line + 2
         if person:
             edges = [(a + 1, b + 1) for a, b in _COCO_EDGES]  # supervision counts from 1
@@ -199,51 +209,52 @@ def _write_labels(
     confidences: bool,
     line: int,
 ) -> None:
-    """Class names at the boxes, inside the picture, clear of each other where there is room.
+    """Class names at the boxes, inside the picture, clear of each other.
 
-    Not by supervision's annotators: those take one font for all labels, and leave the frame.
+    A label that finds no room is left out, as are those that would bury the picture: the colour
+    still tells the class, and the table names every object. Not by supervision's annotators:
+    those take one font for all labels, leave the frame and cover each other.
     """
     crowd = len(found) > _CROWD
     size = _font_size(image.size, crowd=crowd)
+    pad = max(1, size // 5)
+    height = size * 1.25 + pad
+    left_over = _LABELLED * image.width * image.height
     pen = ImageDraw.Draw(image)
     taken: list[tuple[float, float, float, float]] = []
-    # The surest label is placed first and written last.
-    order = sorted(range(len(found)), key=lambda i: -found[i].confidence)
-    placed: list[Callable[[], None]] = []
-    for i in order:
+    for i in _most_telling(found):
         item = found[i]
-        percent = f" {item.confidence:.0%}" if confidences and not crowd else ""
-        text, font = _writable(item.class_name, f"#{item.class_id}", percent, size)
-        pad = max(1, size // 5)
-        width, height = font.getlength(text) + 2 * pad, size * 1.25 + pad
+        percent = f" {_percent(item.confidence)}" if confidences and not crowd else ""
+        text = fitted(item.class_name, item.class_id, percent, size, image.width - 1 - 2 * pad)
+        width = width_of(text) + 2 * pad
         spot = _free_spot(boxes[i], (width, height), image.size, taken, line)
-        taken.append((*spot, spot[0] + width, spot[1] + height))
-        tag = functools.partial(_tag, pen, taken[-1], text, font, colour(item.class_name))
-        placed.append(tag)
-    for write in reversed(placed):
-        write()
+        if spot is None or width * height > left_over:
+            continue
+        left_over -= width * height
+        x, y = spot
+        taken.append((x, y, x + width, y + height))
+        background = colour(item.class_name)
+        pen.rectangle(taken[-1], fill=background)
+        write(pen, x + pad, y + height / 2, text, ink(background))
 
 
-def _tag(
-    pen: ImageDraw.ImageDraw,
-    area: tuple[float, float, float, float],
-    text: str,
-    font: Any,
-    background: Colour,
-) -> None:
-    pen.rectangle(area, fill=background)
-    middle = (area[1] + area[3]) / 2
-    centre = (area[0] + area[2]) / 2
-    pen.text((centre, middle), text, fill=ink(background), font=font, anchor="mm")
+def _most_telling(found: Sequence[Found]) -> list[int]:
+    """Places in ``found``: the surest object of each class, then the others, surest first."""
+    order = sorted(range(len(found)), key=lambda i: -found[i].confidence)
+    first: dict[str, int] = {}
+    for i in order:
+        first.setdefault(found[i].class_name, i)
+    leading = set(first.values())
+    return sorted(order, key=lambda i: i not in leading)
 
 
 def _free_spot(
     box: npt.NDArray[np.float32],
     size: tuple[float, float],
     frame: tuple[int, int],
-    taken: Sequence[tuple[float, float, float, float]],
+    taken: Iterable[tuple[float, float, float, float]],
     line: int,
-) -> tuple[float, float]:
+) -> tuple[float, float] | None:
     """Left top of a label: above its box, inside it, below it; the first that covers no other."""
     x1, y1, x2, y2 = map(float, box)
     width, height = size
@@ -256,33 +267,32 @@ def _free_spot(
         (x1 - half, y2 - height + half),
         (x2 - width + half, y2 + half),
     )
-    spots = [
-        (
-            min(max(x, 0), max(0, frame[0] - 1 - width)),
-            min(max(y, 0), max(0, frame[1] - 1 - height)),
-        )
-        for x, y in wishes
-    ]
-    for x, y in spots:
+    room = frame[0] - 1 - width, frame[1] - 1 - height
+    if min(room) < 0:
+        return None
+    for wish_x, wish_y in wishes:
+        x, y = min(max(wish_x, 0), room[0]), min(max(wish_y, 0), room[1])
         if not any(
             x < right and left < x + width and y < bottom and top < y + height
             for left, top, right, bottom in taken
         ):
             return x, y
-    return spots[0]
+    return None
+
+
+def _side(size: tuple[int, int]) -> float:
+    """Side of the square of the same area: a panorama is no large picture."""
+    return math.sqrt(size[0] * size[1])
 
 
 def _font_size(size: tuple[int, int], *, crowd: bool = False) -> int:
     """Pixels: readable on a crop of 200 pixels, on a panorama and on a photo."""
-    side = math.sqrt(size[0] * size[1])
-    return round(min(max(11, side / 52), 20) * (0.75 if crowd and side > 600 else 1))
+    side = _side(size)
+    return round(max(11, side / 52) * (0.75 if crowd and side > 600 else 1))
 
 
-def _writable(name: str, number: str, rest: str, size: int) -> tuple[str, Any]:
-    """The text and its font; the class's number where no font here has the name's letters."""
-    short = name if len(name) <= 28 else name[:27] + "…"
-    font = font_for(short + rest, size)
-    return (short + rest, font) if font else (number + rest, font_for("#", size))
+def _percent(fraction: float) -> str:
+    return "<1%" if 0 < fraction < 0.005 else f"{fraction:.0%}"
 
 
 def draw_regions(
@@ -302,46 +312,50 @@ def draw_regions(
         background: The id that is not painted.
         labels: Whether there is a legend.
     """
-    sv = load_supervision()
     counts = np.bincount(class_ids.ravel(), minlength=256)
-    shown = [i for i in np.argsort(-counts, kind="stable") if counts[i] and i in names]
-    shown = [int(i) for i in shown if i != background]
-    entries = [(names[i], f"#{i}", f"{counts[i] / class_ids.size:.0%}") for i in shown]
-    if shown:
-        colours = [sv.Color(*colour(names[i])) for i in shown]
-        scene: Pixels = np.array(image)[:, :, ::-1].copy()
-        stack = np.array([class_ids == i for i in shown])
-        painted = sv.MaskAnnotator(color=sv.ColorPalette(colours), opacity=_OPACITY + 0.1).annotate(
-            scene,
-            sv.Detections(xyxy=sv.mask_to_xyxy(stack).astype(np.float32), mask=stack),
-            np.arange(len(shown)),
-        )
-        image = Image.fromarray(np.ascontiguousarray(painted[:, :, ::-1]))
-    return _with_legend(image, entries) if labels and entries else image.copy()
+    shown = [int(i) for i in np.argsort(-counts, kind="stable") if counts[i] and i in names]
+    shown = [i for i in shown if i != background]
+    if not shown:
+        return image.copy()
+    sv = load_supervision()
+    colours = list(dict.fromkeys(colour(names[i]) for i in shown))
+    # One mask a colour, not a class: there are a dozen colours at most.
+    place = np.full(256, -1, dtype=np.int16)
+    place[shown] = [colours.index(colour(names[i])) for i in shown]
+    stack = place[class_ids] == np.arange(len(colours), dtype=np.int16)[:, None, None]
+    annotator = sv.MaskAnnotator(
+        color=sv.ColorPalette([sv.Color(*shade) for shade in colours]), opacity=_OPACITY + 0.1
+    )
+    painted = annotator.annotate(
+        np.array(image)[:, :, ::-1].copy(),
+        sv.Detections(xyxy=sv.mask_to_xyxy(stack).astype(np.float32), mask=stack),
+        np.arange(len(colours)),
+    )
+    drawn = Image.fromarray(np.ascontiguousarray(painted[:, :, ::-1]))
+    shares = [(names[i], i, counts[i] / class_ids.size) for i in shown]
+    return _with_legend(drawn, shares) if labels else drawn
 
 
-def _with_legend(image: Image.Image, entries: Sequence[tuple[str, str, str]]) -> Image.Image:
+def _with_legend(image: Image.Image, entries: Sequence[tuple[str, int, float]]) -> Image.Image:
     size = _font_size(image.size)
+    wide = max(image.width, size * 14)
     step, gap = round(size * 1.7), size
     x, y = gap // 2, 0
     places = []
     for name, number, share in entries:
-        text, font = _writable(name, number, f" {share}", size)
-        width = round(size * 1.4 + font.getlength(text)) + gap
-        if x > gap and x + width > image.width:
+        text = fitted(name, number, f" {_percent(share)}", size, wide - size * 2.4 - gap)
+        width = round(size * 1.4 + width_of(text)) + gap
+        if x > gap and x + width > wide:
             x, y = gap // 2, y + step
-        places.append((x, y, text, font, name))
+        places.append((x, y, text, colour(name)))
         x += width
-    strip = _extended(image, y + step + gap // 2)
+    strip = _extended(image, y + step + gap // 2, wide)
     pen = ImageDraw.Draw(strip)
-    for left, top, text, font, name in places:
+    for left, top, text, shade in places:
         middle = image.height + gap // 4 + top + step / 2
-        pen.rectangle(
-            (left, middle - size / 2, left + size, middle + size / 2),
-            fill=colour(name),
-            outline=_PANEL_INK,
-        )
-        pen.text((left + size * 1.4, middle), text, fill=_PANEL_INK, font=font, anchor="lm")
+        swatch = (left, middle - size / 2, left + size, middle + size / 2)
+        pen.rectangle(swatch, fill=shade, outline=_PANEL_INK)
+        write(pen, left + size * 1.4, middle, text, _PANEL_INK)
     return strip
 
 
@@ -358,43 +372,26 @@ def draw_ranked(image: Image.Image, ranked: Sequence[Ranked], *, top: int = 5) -
         return image.copy()
     size = _font_size(image.size)
     row, pad = round(size * 1.8), size // 2
-    lines = [_writable(e.class_name, f"#{e.class_id}", "", size) for e in shown]
     wide = max(image.width, size * 18)
-    names = min(max(font.getlength(text) for text, font in lines) + pad, wide * 0.55)
-    percent = size * 3.2
+    lines = [fitted(e.class_name, e.class_id, "", size, wide * 0.55) for e in shown]
+    left = 2 * pad + max(map(width_of, lines))
+    right = wide - pad - size * 3.2
     panel = _extended(image, row * len(shown) + pad, wide)
     pen = ImageDraw.Draw(panel)
-    length = wide - names - percent - 2 * pad
-    for i, (entry, (name, font)) in enumerate(zip(shown, lines, strict=True)):
-        text = _cut(name, font, names)
+    for i, (entry, name) in enumerate(zip(shown, lines, strict=True)):
         middle = image.height + pad / 2 + row * (i + 0.5)
-        left = pad + names
-        pen.text((pad, middle), text, fill=_PANEL_INK, font=font, anchor="lm")
-        bed = (left, middle - size / 2, left + length, middle + size / 2)
-        pen.rectangle(bed, fill=_BAR_BED)
-        pen.rectangle(
-            (*bed[:2], left + max(1, length * entry.confidence), bed[3]),
-            fill=colour(entry.class_name),
-        )
-        pen.text(
-            (wide - pad, middle),
-            f"{entry.confidence:.0%}",
-            fill=_PANEL_INK,
-            font=font_for("%", size),
-            anchor="rm",
-        )
+        upper, lower = middle - size / 2, middle + size / 2
+        length = max(1, (right - left) * min(1, entry.confidence))
+        pen.rectangle((left, upper, right, lower), fill=_BAR_BED)
+        pen.rectangle((left, upper, left + length, lower), fill=colour(entry.class_name))
+        score = pieces_for(_percent(entry.confidence), size) or ()
+        write(pen, pad, middle, name, _PANEL_INK)
+        write(pen, wide - pad - width_of(score), middle, score, _PANEL_INK)
     return panel
 
 
-def _cut(text: str, font: Any, width: float) -> str:
-    """The text, shortened until it is no wider than ``width`` pixels."""
-    while font.getlength(text) > width and len(text) > 2:
-        text = text[:-2] + "…"
-    return text
-
-
-def _extended(image: Image.Image, below: int, width: int | None = None) -> Image.Image:
-    """The picture on a panel that has more room below it, and is as wide as asked."""
-    panel = Image.new("RGB", (max(image.width, width or 0), image.height + below), _PANEL)
+def _extended(image: Image.Image, below: int, width: int) -> Image.Image:
+    """The picture on a panel with more room below it, and at least so wide."""
+    panel = Image.new("RGB", (max(image.width, width), image.height + below), _PANEL)
     panel.paste(image, ((panel.width - image.width) // 2, 0))
     return panel

@@ -1,18 +1,97 @@
-"""A font that has every character of a text, where this machine has one."""
+"""Text in any script, with the fonts of this machine; the class number where it has none."""
 
 from __future__ import annotations
 
 import functools
+import itertools
+import re
+import unicodedata
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
-from PIL import ImageFont
+import numpy as np
+from PIL import ImageFont, features
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+    from PIL import ImageDraw
+
+#: Texts and the fonts that can write them, from left to right.
+Pieces: TypeAlias = tuple[tuple[str, ImageFont.FreeTypeFont], ...]
+
+_LAST_CHOICE = re.compile(
+    "bold|italic|oblique|light|thin|black|mono|serif|narrow|condensed", re.IGNORECASE
+)
+#: Characters of a class name that are written.
+_LONGEST = 28
+#: A character that will never be: fonts that claim it write boxes (Last Resort, Adobe Blank).
+_NO_CHARACTER = 0xFDD0
+
+
+def one_line(text: str) -> str:
+    """The text on one line, composed, without characters that no font and no terminal shows."""
+    kept = (" " if unicodedata.category(c) in {"Cc", "Cs", "Zl", "Zp"} else c for c in text)
+    return " ".join(unicodedata.normalize("NFC", "".join(kept)).split())
+
+
+@functools.lru_cache(maxsize=1024)
+def pieces_for(text: str, size: int) -> Pieces | None:
+    """The text in as few pieces as it takes, each with its font; None where a font is missing.
+
+    Many fonts of other scripts have no Latin letters, and the default has no other scripts: they
+    take turns. Args are those of ``font_for``.
+    """
+    if font := font_for(text, size):
+        return ((text, font),)
+    pieces = []
+    latin = set(_letters(*_default()).tolist())
+    for _, group in itertools.groupby(text, key=lambda c: c.isspace() or ord(c) in latin):
+        piece = "".join(group)
+        if (font := font_for(piece, size)) is None:
+            return None
+        pieces.append((piece, font))
+    return tuple(pieces)
+
+
+def fitted(name: str, number: int, rest: str, size: int, room: float) -> Pieces:
+    """A class name and what follows it, no wider than ``room`` pixels where that can be.
+
+    The class's number stands for a name that no font here can write. What is too wide loses first
+    its rest, then its end.
+    """
+    label = one_line(name)
+    if not label or not pieces_for(label, size):
+        label = f"#{number}"
+    label = label if len(label) <= _LONGEST else label[: _LONGEST - 1] + "…"
+    text = (*(pieces_for(label, size) or ()), *(pieces_for(rest, size) or ()))
+    if width_of(text) > room:
+        text = pieces_for(label, size) or ()
+    while width_of(text) > room and len(label) > 2:
+        label = label[:-2] + "…"
+        text = pieces_for(label, size) or ()
+    return text
+
+
+def width_of(text: Pieces) -> float:
+    """Pixels."""
+    return sum(font.getlength(piece) for piece, font in text)
+
+
+def write(
+    pen: ImageDraw.ImageDraw, left: float, middle: float, text: Pieces, fill: tuple[int, int, int]
+) -> None:
+    """Text with its left end and half the height of its capitals where they are told."""
+    for piece, font in text:
+        # One baseline for all fonts; capitals are 0.73 of the default font's size.
+        pen.text((left, middle + 0.365 * font.size), piece, fill=fill, font=font, anchor="ls")
+        left += font.getlength(piece)
 
 
 def font_for(text: str, size: int) -> ImageFont.FreeTypeFont | None:
     """A font that can write a text, or None: never one that would write empty boxes.
 
     Args:
-        text: What is to be written.
+        text: What is to be written, one line.
         size: Pixels.
     """
     file = _file_for(frozenset(text))
@@ -27,10 +106,19 @@ def _open(path: str, index: int, size: int) -> ImageFont.FreeTypeFont:
 @functools.lru_cache(maxsize=1024)
 def _file_for(characters: frozenset[str]) -> tuple[str, int] | None:
     """Path and place in a collection of the first font with all the characters."""
-    needed = {ord(character) for character in characters if not character.isspace()}
-    if needed <= _letters(*_default()):
-        return _default()
-    return next((font for font in _system_fonts() if needed <= _letters(*font)), None)
+    if any(map(_joins, characters)) and not features.check("raqm"):
+        return None  # Pillow alone writes such letters apart, or in the wrong order
+    needed = np.array([ord(c) for c in characters if not c.isspace()], dtype=np.uint32)
+    for font in itertools.chain((_default(),), _system_fonts()):
+        if np.isin(needed, _letters(*font)).all():
+            return font
+    return None
+
+
+def _joins(character: str) -> bool:
+    """Whether a character's place or shape depends on its neighbours."""
+    marks = unicodedata.category(character) in {"Mn", "Mc"}
+    return marks or unicodedata.bidirectional(character) in {"R", "AL"}
 
 
 @functools.cache
@@ -45,17 +133,23 @@ def _system_fonts() -> tuple[tuple[str, int], ...]:
     from matplotlib.font_manager import findSystemFonts
 
     # A collection (.ttc) holds several fonts; the first has the same characters as the others.
-    return tuple((path, 0) for path in sorted(findSystemFonts()))
+    plain_first = sorted(findSystemFonts(), key=lambda p: (bool(_LAST_CHOICE.search(p)), p))
+    return tuple((path, 0) for path in plain_first)
 
 
-@functools.lru_cache(maxsize=256)
-def _letters(path: str, index: int) -> frozenset[int]:
+@functools.cache  # one array a font: a machine may have a thousand
+def _letters(path: str, index: int) -> npt.NDArray[np.uint32]:
+    """Code points that a font can draw, uint32."""
     from fontTools.ttLib import TTFont, TTLibError
 
+    nothing = np.zeros(0, dtype=np.uint32)
     try:
         with TTFont(path, fontNumber=index, lazy=True) as font:
             # Only what is drawn: bitmap-only and colour fonts are no use to the drawing.
             drawn = "glyf" in font or "CFF " in font or "CFF2" in font
-            return frozenset(font.getBestCmap() or ()) if drawn else frozenset()
+            letters = font.getBestCmap() or {}
     except (TTLibError, OSError, KeyError, AssertionError):
-        return frozenset()  # a font that cannot be read has nothing to offer
+        return nothing  # a font that cannot be read has nothing to offer
+    if not drawn or _NO_CHARACTER in letters:
+        return nothing
+    return np.fromiter(letters, dtype=np.uint32)

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import base64
 import io
-from html import escape
+from html import escape as _escape_markup
 from typing import TYPE_CHECKING, Any
+
+from rfhosted.fonts import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -48,17 +50,21 @@ def card(
     result, *rest = (escape(part) for part in caption)
     lines = [f"<strong>{result}</strong>" + "".join(f" · {part}" for part in rest)]
     lines += [f"<em>{escape(note)}</em>" for note in notes]
-    unfold = f"<details><summary>Table</summary>{table(rows)}</details>" if rows else ""
+    unfold = ""
+    if rows:
+        title = f"Table of {len(rows)} row{'s' * (len(rows) > 1)}"
+        unfold = f"<details><summary>{title}</summary>{table(rows, caption[0])}</details>"
     # No colours of its own: the front end's theme, light or dark, stays readable.
     return (
-        '<figure class="rfhosted" style="margin:0">'
+        '<div class="rfhosted"><figure style="margin:0">'
         f'<img alt="{escape(alt)}" src="{jpeg_data_uri(image)}" style="max-width:100%;height:auto">'
-        f'<figcaption style="padding:4px 0">{"<br>".join(lines)}</figcaption>{unfold}</figure>'
+        f'<figcaption style="padding:4px 0">{"<br>".join(lines)}</figcaption></figure>'
+        f"{unfold}</div>"
     )
 
 
-def table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Rows of equal keys as an HTML table."""
+def table(rows: Sequence[Mapping[str, Any]], caption: str = "") -> str:
+    """Rows of equal keys as an HTML table, with a caption where one is told."""
     if not rows:
         return ""
     head = "".join(f'<th scope="col" style="{_CELL}">{escape(str(name))}</th>' for name in rows[0])
@@ -68,7 +74,8 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
         + "</tr>"
         for row in rows
     )
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    title = f'<caption style="text-align:left">{escape(caption)}</caption>' if caption else ""
+    return f"<table>{title}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def text_table(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -83,9 +90,14 @@ def text_table(rows: Sequence[Mapping[str, Any]]) -> str:
     )
 
 
+def escape(text: str) -> str:
+    """Text as HTML, without what no page can hold: control characters, halves of characters."""
+    return _escape_markup(one_line(text))
+
+
 def _text(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.2f}" if abs(value) < 10 else f"{value:.0f}"
     if isinstance(value, dict):
-        return ", ".join(value)
-    return "-" if value is None else str(value)
+        return one_line(", ".join(value))
+    return "-" if value is None else one_line(str(value))

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 #: Elements of a stack of masks up to which it is an ordinary array.
 _DENSE_LIMIT = 64_000_000
+#: Run lengths and grids from here on are no picture's: Pillow itself warns at 2**27 pixels.
+_LONGEST_RUN, _LARGEST_GRID = 2**31, 2**28
 
 
 def decode_counts(counts: str | bytes | Sequence[int]) -> npt.NDArray[np.int64]:
@@ -27,15 +29,17 @@ def decode_counts(counts: str | bytes | Sequence[int]) -> npt.NDArray[np.int64]:
     the difference to the one two places before (pycocotools, maskApi.c, rleFrString).
 
     Raises:
-        ValueError: Not such a string, or negative lengths.
+        ValueError: Not such a string, or lengths that are no whole numbers, negative or absurd.
     """
     if isinstance(counts, (str, bytes)):
         lengths = _decompress(counts.encode("ascii") if isinstance(counts, str) else counts)
     else:
-        lengths = np.array(counts, dtype=np.int64)
-    if lengths.ndim != 1 or (lengths < 0).any():
+        lengths = np.asarray(counts)
+        if lengths.dtype.kind not in "iu" and lengths.size:  # an empty list is of floats
+            raise ValueError("run lengths are whole numbers")
+    if lengths.ndim != 1 or (lengths < 0).any() or (lengths >= _LONGEST_RUN).any():
         raise ValueError("run lengths are a flat list of numbers that are 0 or more")
-    return lengths
+    return lengths.astype(np.int64)
 
 
 def _decompress(text: bytes) -> npt.NDArray[np.int64]:
@@ -43,9 +47,11 @@ def _decompress(text: bytes) -> npt.NDArray[np.int64]:
     if not len(groups):
         return groups
     last = np.flatnonzero(groups & 32 == 0)  # the characters that end a number
-    first = np.concatenate(([0], last[:-1] + 1))
+    first = np.concatenate(([0], last[:-1] + 1)).astype(np.intp)
     size = last - first + 1
-    if groups.min() < 0 or groups.max() > 63 or last[-1] != len(groups) - 1 or size.max() > 12:
+    whole = len(last) and last[-1] == len(groups) - 1
+    # Seven groups hold every length that is allowed; sums of more could overflow unseen.
+    if not whole or groups.min() < 0 or groups.max() > 63 or size.max() > 7:
         raise ValueError("these are no compressed run lengths")
     place = np.arange(len(groups)) - np.repeat(first, size)
     numbers = np.add.reduceat((groups & 31) << (5 * place), first)
@@ -59,9 +65,12 @@ def rle(size: tuple[int, int], counts: npt.NDArray[np.int64]) -> Rle:
     """A mask on a grid of ``size`` (height, width).
 
     Raises:
-        ValueError: The run lengths do not fill the grid.
+        ValueError: The run lengths do not fill the grid, or it is too large for any picture.
     """
-    if min(size) < 1 or counts.sum() != size[0] * size[1]:
+    if size[0] * size[1] > _LARGEST_GRID:
+        raise ValueError(f"a mask on a grid of {size[0]} x {size[1]}")
+    area = size[0] * size[1]
+    if min(size) < 1 or counts.max(initial=0) > area or counts.sum() != area:
         raise ValueError(f"run lengths for {counts.sum()} pixels do not fill {size[0]} x {size[1]}")
     return Rle(size, counts)
 
@@ -77,12 +86,18 @@ def crop(
         target: (width, height) of the grid wanted.
 
     Returns:
-        bool array (height, width) of the cut-out, and its left and top pixel on the grid. An empty
-        mask is an array of shape (0, 0).
+        bool array (height, width) of the tight cut-out, and its left and top pixel on the grid.
+        A mask that is empty on that grid is an array of shape (0, 0).
     """
     if isinstance(mask, Rle):
-        return _crop_rle(mask, target)
-    return _crop_polygon(mask, picture, target)
+        bits, left, top = _crop_rle(mask, target)
+    else:
+        bits, left, top = _crop_polygon(mask, picture, target)
+    columns, rows = np.flatnonzero(bits.any(axis=0)), np.flatnonzero(bits.any(axis=1))
+    if not len(columns):
+        return np.zeros((0, 0), dtype=bool), 0, 0
+    tight = bits[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return tight, left + int(columns[0]), top + int(rows[0])
 
 
 def _crop_rle(mask: Rle, target: tuple[int, int]) -> tuple[npt.NDArray[np.bool_], int, int]:
@@ -94,8 +109,6 @@ def _crop_rle(mask: Rle, target: tuple[int, int]) -> tuple[npt.NDArray[np.bool_]
         return np.zeros((0, 0), dtype=bool), 0, 0
     across = _nearest(columns[0], columns[-1] + 1, width, target[0])
     down = _nearest(rows[0], rows[-1] + 1, height, target[1])
-    if not (len(across[0]) and len(down[0])):
-        return np.zeros((0, 0), dtype=bool), 0, 0
     return grid[down[0][:, None], across[0]], across[1], down[1]
 
 
@@ -112,7 +125,8 @@ def _crop_polygon(
 ) -> tuple[npt.NDArray[np.bool_], int, int]:
     import cv2
 
-    points = np.rint(mask.points * (np.array(target) / np.array(picture))).astype(np.int32)
+    points = np.rint(mask.points * (np.array(target) / np.array(picture)))
+    points = points.clip(-1e6, 1e6).astype(np.int32)  # OpenCV fails at wilder corners
     left, top = points.min(axis=0).clip(0)
     right, bottom = np.minimum(points.max(axis=0) + 1, target)
     if right <= left or bottom <= top:

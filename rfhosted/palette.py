@@ -28,7 +28,9 @@ def colour(class_name: str) -> Colour:
     Eleven colours cannot keep a thousand names apart: two classes of one picture may share one,
     which is why labels and legends name them.
     """
-    digest = hashlib.blake2b(class_name.encode("utf-8"), digest_size=4, salt=_SALT).digest()
+    digest = hashlib.blake2b(
+        class_name.encode("utf-8", "surrogatepass"), digest_size=4, salt=_SALT
+    ).digest()
     return PALETTE[int.from_bytes(digest, "big") % len(PALETTE)]
 
 

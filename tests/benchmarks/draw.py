@@ -13,6 +13,7 @@ import json
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -48,7 +49,11 @@ def answer(kind: str) -> dict:
             counts = compress(run_lengths(mask > 0))
             item["rle"] = {"size": list(SENT[::-1]), "counts": counts}
         predictions.append(item)
-    return {"time": 0.1, "image": dict(zip(("width", "height"), SENT, strict=True)), "predictions": predictions}
+    return {
+        "time": 0.1,
+        "image": dict(zip(("width", "height"), SENT, strict=True)),
+        "predictions": predictions,
+    }
 
 
 def measure(kind: str) -> None:
@@ -66,7 +71,7 @@ def measure(kind: str) -> None:
     warm = np.zeros((64, 64, 3), np.uint8)
     draw_found(Image.fromarray(warm), (), (64, 64))
     del warm
-    with open("/proc/self/clear_refs", "w") as file:  # forget the peak of the preparations
+    with Path("/proc/self/clear_refs").open("w") as file:  # forget the peak of the preparations
         file.write("5")
     baseline = rss("VmRSS")
     began = time.perf_counter()
@@ -74,9 +79,16 @@ def measure(kind: str) -> None:
     _, found = parse.parse(raw, task, picture=picture.size, sent=SENT)
     kind_of = InstancePrediction if kind == "masks" else DetectionPrediction
     prediction = kind_of(
-        picture=picture, task=task, model="a/1", api_version=ApiVersion.V2, raw=raw,
-        upload=Upload(SENT, 1, "JPEG", 85, ""), timing=Timing(0, 0, None, 0), confidence=0.4,
-        host="nowhere", found=found,
+        picture=picture,
+        task=task,
+        model="a/1",
+        api_version=ApiVersion.V2,
+        raw=raw,
+        upload=Upload(SENT, 1, "JPEG", 85, ""),
+        timing=Timing(0, 0, None, 0),
+        confidence=0.4,
+        host="nowhere",
+        found=found,
     )
     html = prediction._repr_html_()
     first = time.perf_counter() - began
@@ -86,13 +98,18 @@ def measure(kind: str) -> None:
         began = time.perf_counter()
         jpeg_data_uri(prediction.filter(confidence=0.4 + i / 1000).draw())
         times.append(time.perf_counter() - began)
-    report = {"what": f"rfhosted, 100 {kind}", "first_s": first, "above_baseline_MB": memory,
-              "redraw_ms": 1000 * sorted(times)[3], "html_kB": len(html) / 1000}
+    report = {
+        "what": f"rfhosted, 100 {kind}",
+        "first_s": first,
+        "above_baseline_MB": memory,
+        "redraw_ms": 1000 * sorted(times)[3],
+        "html_kB": len(html) / 1000,
+    }
     print(json.dumps(report))
 
 
 def rss(name: str) -> float:
-    with open("/proc/self/status") as file:
+    with Path("/proc/self/status").open() as file:
         return next(int(line.split()[1]) / 1024 for line in file if line.startswith(name))
 
 
@@ -100,7 +117,7 @@ def supervision_alone() -> None:
     import supervision as sv
 
     data, raw = photo(), answer("masks")
-    with open("/proc/self/clear_refs", "w") as file:
+    with Path("/proc/self/clear_refs").open("w") as file:
         file.write("5")
     baseline = rss("VmRSS")
     began = time.perf_counter()
@@ -117,7 +134,11 @@ def supervision_alone() -> None:
     Image.fromarray(image[:, :, ::-1]).save(io.BytesIO(), "JPEG")
     first = time.perf_counter() - began
     memory = rss("VmHWM") - baseline
-    print(json.dumps({"what": "supervision alone, 100 masks", "first_s": first, "above_baseline_MB": memory}))
+    print(
+        json.dumps(
+            {"what": "supervision alone, 100 masks", "first_s": first, "above_baseline_MB": memory}
+        )
+    )
 
 
 def main() -> None:
@@ -131,13 +152,17 @@ def main() -> None:
     runs = ["masks", "boxes"] + ["supervision"] * options.supervision
     results = []
     for run in runs:
-        out = subprocess.run([sys.executable, __file__, "--one", run], capture_output=True, text=True, check=True)
+        out = subprocess.run(
+            [sys.executable, __file__, "--one", run], capture_output=True, text=True, check=True
+        )
         results.append(json.loads(out.stdout.splitlines()[-1]))
         shown = {k: v if isinstance(v, str) else round(v, 2) for k, v in results[-1].items()}
         print(shown)
     if options.supervision:
         a, b = results[0], results[-1]
-        print(f"time {b['first_s'] / a['first_s']:.1f} x, memory {b['above_baseline_MB'] / a['above_baseline_MB']:.1f} x")
+        print(
+            f"time {b['first_s'] / a['first_s']:.1f} x, memory {b['above_baseline_MB'] / a['above_baseline_MB']:.1f} x"
+        )
 
 
 if __name__ == "__main__":

@@ -13,10 +13,11 @@ try:
             raise ModuleNotFoundError(name=_name)  # noqa: TRY301  # one place writes the advice
     from rfhosted.local.server import LocalServer, serve
 except ModuleNotFoundError as missing:
-    if (missing.name or "").startswith("rfhosted"):
+    _package = (missing.name or "").partition(".")[0]
+    if _package == "rfhosted":
         raise
     raise ModuleNotFoundError(
-        f'The embedded server needs {missing.name}: pip install "rfhosted[local]"',
+        f'The embedded server needs {_package}: pip install "rfhosted[local]"',
         name=missing.name,
     ) from None
 

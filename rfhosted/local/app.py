@@ -111,7 +111,7 @@ class _Service:
         try:
             return await self._infer(request)
         except RefusedError as error:
-            return JSONResponse(error.body, error.status)
+            return JSONResponse(error.body, error.status, error.headers)
         except ClientDisconnect:  # nobody hears this, and no traceback tells of it
             return Response(status_code=400)
 

@@ -123,7 +123,9 @@ def pose(rgb: Pixels, box: Floats) -> Floats:
     side = max(2.0, 1.25 * float(max(box[2] - box[0], box[3] - box[1])))
     left, top = (box[0] + box[2] - side) / 2, (box[1] + box[3] - side) / 2
     # A crop may reach over the edge; what is outside is black, as the network's padding is.
-    move = np.array([[192 / side, 0, -left * 192 / side], [0, 192 / side, -top * 192 / side]])
+    scale = 192 / side
+    shift = (scale - 1) / 2  # pixels are where their middles are
+    move = np.array([[scale, 0, shift - left * scale], [0, scale, shift - top * scale]])
     crop = cv2.warpAffine(rgb, move, (192, 192), flags=cv2.INTER_LINEAR)
     (points,) = session("movenet").run(None, {"input:0": crop.astype(np.int32)[None]})
     y, x, score = points[0, 0].T

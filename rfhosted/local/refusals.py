@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 
 class RefusedError(Exception):
@@ -11,7 +11,10 @@ class RefusedError(Exception):
     Attributes:
         status: The HTTP status.
         body: What the JSON body says.
+        headers: What the headers say besides.
     """
+
+    headers: ClassVar[dict[str, str] | None] = None
 
     def __init__(self, status: int, message: Any, field: str = "message") -> None:
         super().__init__(message)
@@ -26,7 +29,9 @@ class BadPictureError(RefusedError):
 
 
 class TooLongError(RefusedError):
-    """A body over the limit, in the words of v1's gateway."""
+    """A body over the limit, in the words of v1's gateway; nothing more of it is read."""
+
+    headers: ClassVar[dict[str, str] | None] = {"connection": "close"}
 
     def __init__(self) -> None:
         super().__init__(413, "Request Too Long")

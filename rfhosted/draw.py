@@ -76,7 +76,7 @@ def draw_found(
         ValueError: There is no such layer.
     """
     chosen = _default_layers(found) if layers is None else _checked(layers)
-    width = line_width or math.ceil(_side(image.size) / 330)
+    width = line_width or math.ceil(_side(image.size) / (500 if len(found) > _CROWD else 330))
     shown = sorted(found, key=lambda item: -_area(item))  # the small ones on top
     if not shown:
         return image.copy()
@@ -267,6 +267,8 @@ def _free_spot(
         (x1 - half, y2 - height + half),
         (x2 - width + half, y2 + half),
     )
+    if max(x2 - x1, y2 - y1) < height:
+        taken = (*taken, (x1, y1, x2, y2))  # a label must not hide what it names
     room = frame[0] - 1 - width, frame[1] - 1 - height
     if min(room) < 0:
         return None

@@ -140,16 +140,16 @@ def _system_fonts() -> tuple[tuple[str, int], ...]:
 @functools.cache  # one array a font: a machine may have a thousand
 def _letters(path: str, index: int) -> npt.NDArray[np.uint32]:
     """Code points that a font can draw, uint32."""
-    from fontTools.ttLib import TTFont, TTLibError
+    from fontTools.ttLib import TTFont
 
     nothing = np.zeros(0, dtype=np.uint32)
     try:
-        with TTFont(path, fontNumber=index, lazy=True) as font:
+        with Path(path).open("rb") as file, TTFont(file, fontNumber=index, lazy=True) as font:
             # Only what is drawn: bitmap-only and colour fonts are no use to the drawing.
             drawn = "glyf" in font or "CFF " in font or "CFF2" in font
             letters = font.getBestCmap() or {}
-    except (TTLibError, OSError, KeyError, AssertionError):
-        return nothing  # a font that cannot be read has nothing to offer
+    except Exception:  # noqa: BLE001 - damaged fonts fail in fontTools in every way there is
+        return nothing
     if not drawn or _NO_CHARACTER in letters:
         return nothing
     return np.fromiter(letters, dtype=np.uint32)

@@ -26,9 +26,8 @@ def render(
         stroke: Width of lines in pixels.
     """
     canvas = bgr.copy()
-    if "predicted_classes" in answer or "top" in answer:
-        words = f"{answer.get('top', '')} {answer.get('confidence', 0):.2f}"
-        cv2.putText(canvas, words, (5, 20), _FONT, 0.6, (255, 255, 255), 1, cv2.LINE_AA)
+    if "top" in answer:
+        _write(canvas, f"{answer['top']} {answer['confidence']:.2f}", (0, 0), (255, 255, 255))
     else:
         for item in answer["predictions"]:
             _draw(canvas, item, labels=labels, stroke=max(1, stroke))
@@ -37,7 +36,7 @@ def render(
 
 
 def _draw(canvas: Any, item: dict[str, Any], *, labels: bool, stroke: int) -> None:
-    colour = tuple(64 + byte // 2 for byte in hashlib.sha256(item["class"].encode()).digest()[:3])
+    colour = tuple(128 + byte // 2 for byte in hashlib.sha256(item["class"].encode()).digest()[:3])
     x, y, width, height = (item[name] for name in ("x", "y", "width", "height"))
     left, top = int(x - width / 2), int(y - height / 2)
     cv2.rectangle(canvas, (left, top), (int(left + width), int(top + height)), colour, stroke)
@@ -47,6 +46,15 @@ def _draw(canvas: Any, item: dict[str, Any], *, labels: bool, stroke: int) -> No
     for point in item.get("keypoints", ()):
         cv2.circle(canvas, (int(point["x"]), int(point["y"])), stroke + 2, colour, -1)
     if labels:
-        words = f"{item['class']} {item['confidence']:.2f}"
-        place = (max(0, left), max(12, top - 4))
-        cv2.putText(canvas, words, place, _FONT, 0.5, colour, 1, cv2.LINE_AA)
+        _write(canvas, f"{item['class']} {item['confidence']:.2f}", (left, top), colour)
+
+
+def _write(canvas: Any, words: str, corner: tuple[int, int], colour: tuple[int, ...]) -> None:
+    """Dark words on a plate, which stands on the corner or, for want of room, hangs from it."""
+    (width, height), below = cv2.getTextSize(words, _FONT, 0.5, 1)
+    left, bottom = max(0, corner[0]), corner[1]
+    if bottom < height + 2 * below:
+        bottom = max(0, bottom) + height + 2 * below
+    plate = (left, bottom - height - 2 * below), (left + width, bottom)
+    cv2.rectangle(canvas, *plate, colour, cv2.FILLED)
+    cv2.putText(canvas, words, (left, bottom - below), _FONT, 0.5, (0, 0, 0), 1, cv2.LINE_AA)

@@ -99,6 +99,19 @@ def test_the_picture_that_was_given_stays_as_it_was():
     assert not painted(image).any()
 
 
+def test_the_picture_keeps_its_colours():
+    red = Image.new("RGB", (100, 80), (200, 60, 10))
+    ids = np.zeros((80, 100), np.uint8)
+    ids[:8, :8] = 1
+    for drawn in (
+        draw_found(red, [thing(mask=ring())], (100, 80), labels=False),
+        draw_regions(red, ids, {1: "dog"}, 0),
+        draw_ranked(red, [Ranked("dog", 0, 0.9)]),
+    ):
+        left = (drawn.width - 100) // 2
+        assert drawn.getpixel((left + 95, 75)) == (200, 60, 10)
+
+
 def test_nothing_found_is_the_picture_itself():
     image = grey((100, 80))
     for drawn in (

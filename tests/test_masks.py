@@ -96,6 +96,7 @@ def test_another_grid_takes_the_nearest_pixel(grid, width, height):
     [
         [10**30], [2**31], [1.5], [float("nan")], [float("inf")], [[1, 2], [3]], [[1, 2]], ["5"],
         [True], [-1], None, {"a": 1}, 5, "é", b"\xff", "\x00", "o", "1o", "p" * 30, "ooooooooo0",
+        "Q" + "P" * 12 + "1",  # 1 + 2**65: 1, in 64 bits
         "1" + "N",  # -2, the differences of COCO's older sisters
     ],
 )  # fmt: skip

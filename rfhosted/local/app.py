@@ -9,7 +9,7 @@ import base64
 import threading
 import time
 import uuid
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -82,6 +82,16 @@ def build_app(key: str | None = None, *, fetch: Callable[[str], bytes] = remote.
     return app
 
 
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """What a request brought; ``file`` is a form's."""
+
+    body: bytes
+    file: bytes | None
+    v1: bool
+    too_long: bool
+
+
 class _Service:
     def __init__(self, fetch: Callable[[str], bytes]) -> None:
         self._fetch = fetch
@@ -130,30 +140,18 @@ class _Service:
         parameters = read_parameters(request.query_params)
         if v1:  # the older engine knows polygons alone
             parameters = replace(parameters, response_mask_format="polygon")
-        model_id = "{dataset}/{version}".format(**request.path_params)
-        if model_id not in MODELS:
+        state["model_id"] = "{dataset}/{version}".format(**request.path_params)
+        if state["model_id"] not in MODELS:
             raise RefusedError(404, _NO_MODEL)
-        state["model_id"] = model_id
-        answer, bgr = await run_in_threadpool(
-            self._answer, state, body, file, parameters, too_long=len(body) > limit
-        )
-        return _respond(answer, bgr, parameters, v1=v1)
+        sent = _Sent(body, file, v1=v1, too_long=len(body) > limit)
+        return await run_in_threadpool(self._answer, state, sent, parameters)
 
-    def _answer(
-        self,
-        state: dict[str, Any],
-        body: bytes,
-        file: bytes | None,
-        parameters: Parameters,
-        *,
-        too_long: bool,
-    ) -> tuple[dict[str, Any], npt.NDArray[np.uint8]]:
-        model_id = state["model_id"]
-        model = MODELS[model_id]
-        state["cold"] = self._load(model_id, model)
+    def _answer(self, state: dict[str, Any], sent: _Sent, parameters: Parameters) -> Response:
+        model = MODELS[state["model_id"]]
+        state["cold"] = self._load(state["model_id"], model)
         began = time.perf_counter()
-        bgr = self._pixels(body, file, parameters)
-        if too_long:
+        bgr = self._pixels(sent, parameters)
+        if sent.too_long:
             raise TooLongError
         rgb = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
         found = model.infer(rgb, parameters)  # type: ignore[arg-type]  # OpenCV's stubs know no dtypes
@@ -161,14 +159,22 @@ class _Service:
             "inference_id": str(uuid.uuid4()),
             "time": time.perf_counter() - began,
             "resolved_model": {
-                "model_id": model_id,
+                "model_id": state["model_id"],
                 "model_package_id": model.package_id,
                 "backend": "onnx",
                 "quantization": "fp32",
             },
             "image": {"width": bgr.shape[1], "height": bgr.shape[0]},
-        }
-        return answer | found, bgr
+        } | found
+        drawn = b""
+        drawable = isinstance(answer["predictions"], list)  # class maps are not, as there
+        if drawable and parameters.format in ("image", "image_and_json"):
+            drawn = render(bgr, answer, labels=parameters.labels, stroke=parameters.stroke)
+        if parameters.format == "image":
+            return Response(drawn, media_type="image/jpeg")
+        if drawn:
+            answer["visualization"] = base64.b64encode(drawn).decode("ascii")
+        return JSONResponse(_older(answer) if sent.v1 else answer)
 
     def _load(self, model_id: str, model: Model) -> float | None:
         """Seconds that loading took, or None where it was loaded."""
@@ -180,9 +186,7 @@ class _Service:
             self._loaded[model_id] = time.perf_counter() - began
             return self._loaded[model_id]
 
-    def _pixels(
-        self, body: bytes, file: bytes | None, parameters: Parameters
-    ) -> npt.NDArray[np.uint8]:
+    def _pixels(self, sent: _Sent, parameters: Parameters) -> npt.NDArray[np.uint8]:
         cause = "Malformed base64 input image."  # said of files, too
         if parameters.image is not None:
             data, cause = self._fetch(parameters.image), "Data is not image."
@@ -192,24 +196,11 @@ class _Service:
             unknown = "Image declaration contains not recognised image type."
             raise BadPictureError(_IMAGE_TYPES.get(parameters.image_type, unknown))
         else:
-            data = payload.from_base64(body) if file is None else file
+            data = payload.from_base64(sent.body) if sent.file is None else sent.file
         bgr = payload.decode(data, upright=not parameters.disable_preproc_auto_orient)
         if bgr is None:
             raise BadPictureError(cause)
         return bgr
-
-
-def _respond(
-    answer: dict[str, Any], bgr: npt.NDArray[np.uint8], parameters: Parameters, *, v1: bool
-) -> Response:
-    drawn = b""
-    if parameters.format in ("image", "image_and_json") and isinstance(answer["predictions"], list):
-        drawn = render(bgr, answer, labels=parameters.labels, stroke=parameters.stroke)
-    if parameters.format == "image":  # empty for class maps, as on the real server
-        return Response(drawn, media_type="image/jpeg")
-    if drawn:
-        answer["visualization"] = base64.b64encode(drawn).decode("ascii")
-    return JSONResponse(_older(answer) if v1 else answer)
 
 
 def _older(answer: dict[str, Any]) -> dict[str, Any]:

@@ -84,7 +84,7 @@ def _number(text: str) -> float:
 
 def _whole(text: str) -> int:
     try:
-        return int(text)
+        return int(text.removesuffix(".0"))
     except ValueError:
         message = "Input should be a valid integer, unable to parse string as an integer"
         raise ValueError([("int_parsing", message, (), None)]) from None

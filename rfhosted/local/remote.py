@@ -53,10 +53,11 @@ def fetch(url: str, *, reachable: Callable[[str], bool] = _is_public) -> bytes:
             raise BadPictureError("Provided image URL is invalid") from None
         _check(parts)
         try:
-            found = {str(entry[4][0]) for entry in socket.getaddrinfo(parts.hostname, port)}
-            if not all(map(reachable, found)):
+            found = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
+            addresses = [str(entry[4][0]) for entry in found]  # the likeliest comes first
+            if not all(map(reachable, addresses)):
                 raise BadPictureError("URL points to a network destination that is not allowed.")
-            location, data = _get(parts, min(found), port)
+            location, data = _get(parts, addresses[0], port)
         except (OSError, ValueError, http.client.HTTPException):
             break
         if location is None:

@@ -126,7 +126,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if answer.cut:
             self.close_connection = True
 
-    do_GET = do_POST
+    do_GET = do_POST  # noqa: N815 - the name that http.server calls
 
     def log_message(self, *args: object) -> None:
         pass

@@ -64,7 +64,7 @@ def _comparable():
 
 def _is_fraction(text: str) -> bool:
     try:
-        return 0 <= float(text) <= 1 and float(text) not in (1,)
+        return 0 <= float(text) <= 1 and float(text) != 1
     except ValueError:
         return False
 
@@ -77,7 +77,9 @@ def test_enough_recordings_are_compared() -> None:
     assert {task for _, _, task in COMPARABLE} == set(map(str, Task))
 
 
-@pytest.mark.parametrize(("recording", "query", "task"), COMPARABLE, ids=lambda v: getattr(v, "name", ""))
+@pytest.mark.parametrize(
+    ("recording", "query", "task"), COMPARABLE, ids=lambda v: getattr(v, "name", "")
+)
 def test_requests_are_the_recorded_ones(scripted, images, recording, query, task) -> None:
     recorded = recording.request
     scripted.say(Answer(recording.body))
@@ -109,7 +111,8 @@ def test_requests_are_the_recorded_ones(scripted, images, recording, query, task
 
 
 @pytest.mark.parametrize(
-    ("given", "sent"), [(0, "0"), (0.005, "0.005"), (0.4, "0.4"), (0.999, "0.999"), (1, "100"), (1.0, "100")]
+    ("given", "sent"),
+    [(0, "0"), (0.005, "0.005"), (0.4, "0.4"), (0.999, "0.999"), (1, "100"), (1.0, "100")],
 )
 def test_one_is_not_one_percent(scripted, images, given, sent) -> None:
     client(scripted).predict(images / "one.jpg", "a/1", confidence=given, overlap=given)
@@ -146,9 +149,13 @@ HOSTED = [
 @pytest.mark.parametrize(("version", "region", "task", "host"), HOSTED)
 def test_hosted_requests(images, version, region, task, host) -> None:
     with responses.RequestsMock() as web:
-        web.post(f"{host}/mine/3", json={"predictions": [], "image": {"width": 200, "height": 200}} | (
-            {"top": "", "confidence": 0} if task == Task.CLASSIFICATION else {}
-        ) if task != Task.SEMANTIC_SEGMENTATION else semantic())
+        web.post(
+            f"{host}/mine/3",
+            json={"predictions": [], "image": {"width": 200, "height": 200}}
+            | ({"top": "", "confidence": 0} if task == Task.CLASSIFICATION else {})
+            if task != Task.SEMANTIC_SEGMENTATION
+            else semantic(),
+        )
         prediction = Client(KEY, api_version=version, region=region).predict(
             images / "one.jpg", "mine/3", task=task, confidence=0.25
         )
@@ -197,9 +204,7 @@ def mine(web, resize, *, workspace="acme", project="mine", version="3") -> None:
 EMPTY = {"predictions": [], "image": {"width": 1, "height": 1}}
 
 
-@pytest.mark.parametrize(
-    ("model", "size"), [("mine/3", 416), ("acme/mine-3-rfdetr-small-t2", 416)]
-)
+@pytest.mark.parametrize(("model", "size"), [("mine/3", 416), ("acme/mine-3-rfdetr-small-t2", 416)])
 def test_the_platform_is_asked_for_the_input_size_once(images, model, size) -> None:
     with responses.RequestsMock(assert_all_requests_are_fired=False) as web:
         mine(web, {"width": "416", "height": "320", "format": "Stretch to"})
@@ -237,7 +242,9 @@ def test_sizes_by_name_and_by_hand(scripted, images) -> None:
         ("rfdetr-nano", 9000, 3000),
         ("rfdetr-nano", "original", 3000),
     ]:
-        scripted.say(Answer(json.dumps(semantic()).encode() if "sem" in model else b'{"predictions": []}'))
+        scripted.say(
+            Answer(json.dumps(semantic()).encode() if "sem" in model else b'{"predictions": []}')
+        )
         assert max(one.predict(big, model, image_size=size).upload.size) == longest
     assert scripted.asked[0].path == "/coco/3"
 
@@ -252,7 +259,12 @@ def test_the_limit_of_each_version(scripted) -> None:
         assert upload.nbytes == len(scripted.asked[-1].body) <= limit
         assert upload.nbytes > limit * 0.2
     with pytest.raises(errors.TooLargeError):
-        one.predict(rng.integers(0, 255, (5000, 5000, 3), np.uint8), "coco/3", api_version="v1", image_size="original")
+        one.predict(
+            rng.integers(0, 255, (5000, 5000, 3), np.uint8),
+            "coco/3",
+            api_version="v1",
+            image_size="original",
+        )
 
 
 # What comes back ---------------------------------------------------------------------------------
@@ -289,7 +301,9 @@ def test_retries_are_noted(scripted, images, monkeypatch) -> None:
 
 def test_pictures_from_urls(scripted, images) -> None:
     data = (images / "scene.jpg").read_bytes()
-    scripted.say(Answer(data, headers={"content-type": "image/jpeg"}), Answer(b'{"predictions": []}'))
+    scripted.say(
+        Answer(data, headers={"content-type": "image/jpeg"}), Answer(b'{"predictions": []}')
+    )
     prediction = client(scripted).predict(f"{scripted.url}/scene.jpg", "a/1")
     assert prediction.image.size == (640, 480)
     assert parts(scripted.asked[1].body)[1] == data
@@ -333,13 +347,17 @@ def test_the_default_client_follows_the_key(monkeypatch) -> None:
     assert "predict" in rfhosted.__all__
 
 
-@pytest.mark.parametrize("url", ["localhost:9001", "ftp://a", "http://", "http://a?api_key=x", "http://u:p@a"])
+@pytest.mark.parametrize(
+    "url", ["localhost:9001", "ftp://a", "http://", "http://a?api_key=x", "http://u:p@a"]
+)
 def test_addresses_that_make_no_sense(url) -> None:
     with pytest.raises(ValueError, match="base_url"):
         Client(base_url=url)
 
 
-@pytest.mark.parametrize("bad", [{"timeout": 0}, {"retries": -1}, {"api_version": "v3"}, {"region": "mars"}])
+@pytest.mark.parametrize(
+    "bad", [{"timeout": 0}, {"retries": -1}, {"api_version": "v3"}, {"region": "mars"}]
+)
 def test_arguments_that_make_no_sense(bad) -> None:
     with pytest.raises(ValueError):
         Client(**bad)

@@ -72,7 +72,23 @@ def test_all_orientations(orientation, kind) -> None:
         assert close(picture.full, np.asarray(expected), 3)
 
 
-MODES = ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "I;16", "I", "PA", "La", "RGBa", "HSV", "LAB"]
+MODES = [
+    "1",
+    "L",
+    "LA",
+    "P",
+    "RGB",
+    "RGBA",
+    "CMYK",
+    "YCbCr",
+    "I;16",
+    "I",
+    "PA",
+    "La",
+    "RGBa",
+    "HSV",
+    "LAB",
+]
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -87,7 +103,9 @@ def test_modes_of_pil(mode) -> None:
         source = Image.new("RGBA", (4, 4), (200, 10, 10, 255))
         via = {"LA": "L", "PA": "P", "LAB": "RGB", "CMYK": "RGB", "YCbCr": "RGB", "HSV": "RGB"}
         image = (
-            Image.new("LAB", (4, 4)) if mode == "LAB" else source.convert(via.get(mode, "RGBA")).convert(mode)
+            Image.new("LAB", (4, 4))
+            if mode == "LAB"
+            else source.convert(via.get(mode, "RGBA")).convert(mode)
         )
     picture = load(image)
     assert picture.full.mode == "RGB"
@@ -128,7 +146,9 @@ def test_the_first_frame_of_a_gif_and_of_a_webp() -> None:
     for kind in ("GIF", "WEBP"):
         data = encoded(frames[0], kind, save_all=True, append_images=frames[1:], duration=100)
         assert load(data).full.getpixel((0, 0)) == pytest.approx((255, 0, 0), abs=3)
-    opened = Image.open(io.BytesIO(encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])))
+    opened = Image.open(
+        io.BytesIO(encoded(frames[0], "GIF", save_all=True, append_images=frames[1:]))
+    )
     opened.seek(1)  # a frame that the caller chose is the one that is meant
     assert load(opened).full.getpixel((0, 0)) == (0, 0, 255)
 
@@ -149,7 +169,9 @@ def test_arrays_of_another_dtype_are_refused(dtype) -> None:
         load(np.zeros((4, 4, 3), dtype))
 
 
-@pytest.mark.parametrize("shape", [(4, 4), (4, 4, 1), (4, 4, 4), (3, 4, 4), (0, 4, 3), (1, 4, 4, 3)])
+@pytest.mark.parametrize(
+    "shape", [(4, 4), (4, 4, 1), (4, 4, 4), (3, 4, 4), (0, 4, 3), (1, 4, 4, 3)]
+)
 def test_arrays_of_another_shape_are_refused(shape) -> None:
     with pytest.raises(ValueError, match="shape"):
         load(np.zeros(shape, np.uint8))
@@ -191,11 +213,27 @@ def broken(images) -> dict[str, tuple[object, str]]:
     }
 
 
-@pytest.mark.parametrize("case", [
-    "missing", "folder", "null", "empty", "text", "corrupt", "truncated jpeg", "half a jpeg",
-    "an end marker in the metadata only", "half a png", "half a webp", "half a gif", "bomb",
-    "data uri without an image", "data uri of junk", "floats",
-])
+@pytest.mark.parametrize(
+    "case",
+    [
+        "missing",
+        "folder",
+        "null",
+        "empty",
+        "text",
+        "corrupt",
+        "truncated jpeg",
+        "half a jpeg",
+        "an end marker in the metadata only",
+        "half a png",
+        "half a webp",
+        "half a gif",
+        "bomb",
+        "data uri without an image",
+        "data uri of junk",
+        "floats",
+    ],
+)
 def test_broken_images_say_why(images, case) -> None:
     image, reason = broken(images)[case]
     with pytest.raises(ImageError, match=reason) as caught:
@@ -215,7 +253,16 @@ def test_every_input_kind_gives_the_same_picture(images) -> None:
     data = path.read_bytes()
     uri = "data:image/png;base64," + base64.b64encode(data).decode()
     opened = Image.open(path)
-    for image in (str(path), path, data, bytearray(data), memoryview(data), io.BytesIO(data), uri, opened):
+    for image in (
+        str(path),
+        path,
+        data,
+        bytearray(data),
+        memoryview(data),
+        io.BytesIO(data),
+        uri,
+        opened,
+    ):
         assert load(image).data == data
     opened.load()
     for pixels in (opened, np.asarray(opened)):

@@ -23,7 +23,10 @@ from rfhosted.parse import Ranking, parse
 ANSWERS = [
     r
     for r in recordings()
-    if r.status == 200 and r.is_json and "/predictions" not in r.name and not r.name.startswith("service/")
+    if r.status == 200
+    and r.is_json
+    and "/predictions" not in r.name
+    and not r.name.startswith("service/")
 ]
 TASKS = {task: task for task in map(str, Task)} | {
     "multi-label-classification": "classification",
@@ -112,7 +115,11 @@ def test_a_ring_keeps_its_hole() -> None:
 
 def test_old_v1_boxes_have_no_class_id() -> None:
     _, found = read(objects(box(), box(**{"class": "cat"}), box()), Task.OBJECT_DETECTION)
-    assert [(item.class_name, item.class_id) for item in found] == [("dog", 1), ("cat", 0), ("dog", 1)]
+    assert [(item.class_name, item.class_id) for item in found] == [
+        ("dog", 1),
+        ("cat", 0),
+        ("dog", 1),
+    ]
 
 
 def test_v1_key_points_say_class_name() -> None:
@@ -222,18 +229,39 @@ def test_what_fits_no_shape_is_kept(raw) -> None:
 
 
 def test_another_task_than_asked_for_is_named() -> None:
-    with pytest.raises(UnexpectedAnswerError, match=r"answered keypoint-detection.*task='keypoint-detection'"):
+    with pytest.raises(
+        UnexpectedAnswerError, match=r"answered keypoint-detection.*task='keypoint-detection'"
+    ):
         read(objects(box(keypoints=[])), Task.CLASSIFICATION)
 
 
 @given(
     st.recursive(
         st.none() | st.booleans() | st.floats() | st.text(max_size=5),
-        lambda inner: st.lists(inner, max_size=3)
-        | st.dictionaries(
-            st.sampled_from(["predictions", "image", "top", "class", "x", "y", "width", "points", "rle", "keypoints", "confidence", "height", "size", "counts"]),
-            inner,
-            max_size=4,
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(
+                st.sampled_from(
+                    [
+                        "predictions",
+                        "image",
+                        "top",
+                        "class",
+                        "x",
+                        "y",
+                        "width",
+                        "points",
+                        "rle",
+                        "keypoints",
+                        "confidence",
+                        "height",
+                        "size",
+                        "counts",
+                    ]
+                ),
+                inner,
+                max_size=4,
+            )
         ),
         max_leaves=12,
     )

@@ -11,7 +11,12 @@ from rfhosted.route import THIS_MACHINE, find_route, resolve
 
 def route(model=None, task=None, version="v2", region="us", base_url=None, has_key=True):
     return find_route(
-        model, task and Task(task), ApiVersion(version), region=Region(region), base_url=base_url, has_key=has_key
+        model,
+        task and Task(task),
+        ApiVersion(version),
+        region=Region(region),
+        base_url=base_url,
+        has_key=has_key,
     )
 
 
@@ -49,7 +54,21 @@ def test_typos_name_their_neighbours(model, near) -> None:
 
 
 @pytest.mark.parametrize(
-    "model", ["", "  ", "mine", "/3", "mine/", "a/b/c", "a/b/c/4", "a b/3", "a/3?x=1", "../3", "http://a/3", "a/../3"]
+    "model",
+    [
+        "",
+        "  ",
+        "mine",
+        "/3",
+        "mine/",
+        "a/b/c",
+        "a/b/c/4",
+        "a b/3",
+        "a/3?x=1",
+        "../3",
+        "http://a/3",
+        "a/../3",
+    ],
 )
 def test_ids_that_cannot_be_routed(model) -> None:
     with pytest.raises(errors.ModelNotFoundError, match="nothing was sent"):
@@ -59,10 +78,15 @@ def test_ids_that_cannot_be_routed(model) -> None:
 def test_ids_that_can() -> None:
     assert route("mine/3").model == "mine/3"
     assert route("acme/mine/3").model == "mine/3"  # as the roboflow package writes it
-    assert route(" my-ws/slug-3-rfdetr-small-t2--9589f2 ").model == "my-ws/slug-3-rfdetr-small-t2--9589f2"
+    assert (
+        route(" my-ws/slug-3-rfdetr-small-t2--9589f2 ").model
+        == "my-ws/slug-3-rfdetr-small-t2--9589f2"
+    )
 
 
-@pytest.mark.parametrize("model", ["florence-2-base", "qwen25-vl-7b", "yolo26n-depth-768", "sam3/sam3_final"])
+@pytest.mark.parametrize(
+    "model", ["florence-2-base", "qwen25-vl-7b", "yolo26n-depth-768", "sam3/sam3_final"]
+)
 def test_v2_only_models(model) -> None:
     with pytest.raises(errors.UnsupportedError, match="V2 only"):
         route(model, version="v1")

@@ -32,7 +32,9 @@ def pauses(monkeypatch) -> list[float]:
 
 
 def send(url: str, *, timeout=5.0, retries=3, key=None, in_header=False):
-    request = Request(f"{url}/a/1", {"confidence": "0.4"}, b"body", "text/plain", key_in_header=in_header)
+    request = Request(
+        f"{url}/a/1", {"confidence": "0.4"}, b"body", "text/plain", key_in_header=in_header
+    )
     return Transport().send(request, key, timeout=timeout, retries=retries)
 
 

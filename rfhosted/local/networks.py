@@ -26,6 +26,8 @@ _SEMANTIC_SIDE = 513
 #: COCO numbers its classes 1 to 90 and left these out.
 _UNUSED_COCO_IDS = {12, 26, 29, 30, 45, 66, 68, 69, 71, 83}
 _loading = threading.Lock()
+#: More at a time would be no faster on two cores, and one run of u2netp takes 0.4 GB.
+_turns = threading.BoundedSemaphore(2)
 
 
 def labels(name: str) -> list[str]:
@@ -52,6 +54,12 @@ def _load(name: str) -> Any:
     return onnxruntime.InferenceSession(weights, options, providers=["CPUExecutionProvider"])
 
 
+def _run(name: str, batch: npt.NDArray[Any]) -> Any:
+    network = session(name)
+    with _turns:
+        return network.run(None, {network.get_inputs()[0].name: batch})
+
+
 def _one_more_output(tensor: str) -> bytes:
     """What makes a network tell an inner tensor too: ModelProto{graph{output{name}}}.
 
@@ -71,7 +79,7 @@ def detect(rgb: Pixels) -> tuple[Floats, Floats]:
     """
     height, width = rgb.shape[:2]
     batch = cv2.resize(rgb, (300, 300)).astype(np.float32)[None] / 127.5 - 1
-    scores, boxes = session("cocossd").run(None, {"Preprocessor/sub:0": batch})
+    scores, boxes = _run("cocossd", batch)
     corners = boxes.reshape(-1, 4)[:, [1, 0, 3, 2]] * [width, height, width, height]
     used = [i for i in range(1, 91) if i not in _UNUSED_COCO_IDS]
     return corners.astype(np.float32), scores[0][:, used]
@@ -86,7 +94,7 @@ def classify(rgb: Pixels) -> Floats:
     top, left = (scaled.shape[0] - 224) // 2, (scaled.shape[1] - 224) // 2
     middle = scaled[top : top + 224, left : left + 224].astype(np.float32)
     batch = ((middle - 127) / 128).transpose(2, 0, 1)[None]
-    (scores,) = session("efflite0").run(None, {"images": batch})
+    (scores,) = _run("efflite0", batch)
     return np.asarray(scores[0], dtype=np.float32)
 
 
@@ -101,7 +109,7 @@ def segment(rgb: Pixels) -> tuple[Pixels, Floats]:
     ratio = _SEMANTIC_SIDE / max(height, width)
     inner = max(1, round(width * ratio)), max(1, round(height * ratio))
     batch = cv2.resize(rgb, inner)[None]
-    ids, logits = session("deeplab").run(None, {"ImageTensor:0": batch})
+    ids, logits = _run("deeplab", batch)
     used = ids[0, : inner[1], : inner[0]].astype(np.uint8)
     best = 1 / np.exp(logits[0] - logits[0].max(axis=0)).sum(axis=0)
     whole = cv2.resize(best, (_SEMANTIC_SIDE, _SEMANTIC_SIDE))[: inner[1], : inner[0]]
@@ -127,7 +135,7 @@ def pose(rgb: Pixels, box: Floats) -> Floats:
     shift = (scale - 1) / 2  # pixels are where their middles are
     move = np.array([[scale, 0, shift - left * scale], [0, scale, shift - top * scale]])
     crop = cv2.warpAffine(rgb, move, (192, 192), flags=cv2.INTER_LINEAR)
-    (points,) = session("movenet").run(None, {"input:0": crop.astype(np.int32)[None]})
+    (points,) = _run("movenet", crop.astype(np.int32)[None])
     y, x, score = points[0, 0].T
     return np.stack([x * side + left, y * side + top, score], axis=1).astype(np.float32)
 
@@ -139,7 +147,6 @@ def salient(rgb: Pixels) -> npt.NDArray[np.bool_]:
     batch = batch / max(1.0, float(batch.max()))
     mean, deviation = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
     batch = ((batch - mean) / deviation).transpose(2, 0, 1)[None].astype(np.float32)
-    name = session("u2netp").get_inputs()[0].name
-    found = session("u2netp").run(None, {name: batch})[0][0, 0]
+    found = _run("u2netp", batch)[0][0, 0]
     found = (found - found.min()) / max(1e-6, float(found.max() - found.min()))
     return np.asarray(cv2.resize(found, (width, height)) > 0.5, dtype=np.bool_)

@@ -59,6 +59,12 @@ class Client:
         ValueError: Another argument makes no sense.
     """
 
+    # A traceback may show a client whose arguments were refused halfway.
+    _key: ApiKey | None = None
+    api_version = ApiVersion.V2
+    region = Region.US
+    base_url: str | None = None
+
     def __init__(
         self,
         api_key: str | ApiKey | None = None,

@@ -263,7 +263,8 @@ class Transport:
                 prepared = self._session.prepare_request(call)
                 with self._session.send(
                     prepared,
-                    timeout=seconds,
+                    # A little longer than the deadline, which then is what ends the wait.
+                    timeout=(seconds, seconds + 1),
                     stream=True,
                     allow_redirects=follow,
                     **self._settings(call.url),

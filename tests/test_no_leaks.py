@@ -78,7 +78,7 @@ def test_errors_do_not_tell_it(scripted, keyed, caplog, capsys, trouble, version
     caplog.set_level(logging.DEBUG)
     scripted.say(*TROUBLE[trouble])
     client = keyed(base_url=scripted.url, api_version=version, retries=1, timeout=0.7)
-    with warnings.catch_warnings(record=True) as warned, pytest.raises(HostedError) as caught:
+    with warnings.catch_warnings(record=True) as warned, pytest.raises(HostedError) as caught:  # noqa: PT012 - one call
         warnings.simplefilter("always")
         client.predict(IMAGES / "one.jpg", "a/1")
     told = chain(caught.value) + caplog.text + "".join(str(w.message) for w in warned)

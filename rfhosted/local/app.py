@@ -140,9 +140,10 @@ class _Service:
         parameters = read_parameters(request.query_params)
         if v1:  # the older engine knows polygons alone
             parameters = replace(parameters, response_mask_format="polygon")
-        state["model_id"] = "{dataset}/{version}".format(**request.path_params)
-        if state["model_id"] not in MODELS:
+        model_id = "{dataset}/{version}".format(**request.path_params)
+        if model_id not in MODELS:
             raise RefusedError(404, _NO_MODEL)
+        state["model_id"] = model_id
         sent = _Sent(body, file, v1=v1, too_long=len(body) > limit)
         return await run_in_threadpool(self._answer, state, sent, parameters)
 

@@ -23,7 +23,6 @@ from PIL import Image
 import rfhosted
 from rfhosted.hosted import Task
 from rfhosted.local import serve
-from rfhosted.local.models import compress, run_lengths
 
 HERE = Path(rfhosted.__file__).parent / "local"
 PHOTOGRAPHS = ["astronaut", "cat", "coffee"]
@@ -319,54 +318,6 @@ def test_pictures_are_drawn_on(server, task) -> None:
     both = ask(server, task, photograph(name), format="image_and_json")
     assert base64.b64decode(both["visualization"])[:2] == b"\xff\xd8"
     assert both["predictions"]
-
-
-def slow_counts(mask: np.ndarray) -> list[int]:
-    counts, current = [0], False
-    for value in mask.T.ravel():
-        if value != current:
-            counts.append(0)
-            current = value
-        counts[-1] += 1
-    return counts
-
-
-def slow_text(counts: list[int]) -> str:
-    """pycocotools' rleToString, character by character."""
-    text = ""
-    for i, count in enumerate(counts):
-        x = count - counts[i - 2] if i > 2 else count
-        while True:
-            c, x = x & 0x1F, x >> 5
-            more = x != -1 if c & 0x10 else x != 0
-            text += chr((c | 0x20 if more else c) + 48)
-            if not more:
-                break
-    return text
-
-
-MASKS = {
-    "nothing": np.zeros((7, 5), bool),
-    "everything": np.ones((7, 5), bool),
-    "one pixel": np.eye(1, 1, dtype=bool),
-    "first pixel": np.pad(np.ones((1, 1), bool), ((0, 5), (0, 6))),
-    "last pixel": np.pad(np.ones((1, 1), bool), ((5, 0), (6, 0))),
-    "a row": np.pad(np.ones((1, 9), bool), ((2, 2), (0, 0))),
-    "a column": np.pad(np.ones((9, 1), bool), ((0, 0), (2, 2))),
-    "large": np.pad(np.ones((900, 1200), bool), 300),
-    "noise": np.random.default_rng(1).random((61, 47)) > 0.5,
-    "specks": np.random.default_rng(2).random((300, 400)) > 0.999,
-}
-
-
-@pytest.mark.parametrize("name", MASKS)
-def test_run_lengths(name) -> None:
-    mask = MASKS[name]
-    counts = run_lengths(mask)
-    assert counts.tolist() == slow_counts(mask)
-    text = compress(counts)
-    assert text == slow_text(counts.tolist())
-    assert np.array_equal(sv.rle_to_mask(text, mask.shape[::-1]), mask)
 
 
 def test_networks_load_when_they_are_first_asked_for() -> None:

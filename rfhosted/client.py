@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-import atexit
 import functools
 import json
-import os
-import threading
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from rfhosted import hosted, images, metadata, wire
-from rfhosted.answer import Regions
-from rfhosted.errors import UnexpectedAnswerError, UnsupportedError
+from rfhosted import embedded, hosted, images, metadata, wire
+from rfhosted.errors import UnexpectedAnswerError
 from rfhosted.hosted import ApiVersion, Region, Task
 from rfhosted.keys import ApiKey, find_key
-from rfhosted.parse import Answer, Ranking, parse
-from rfhosted.prediction import (
-    ClassificationPrediction,
-    DetectionPrediction,
-    InstancePrediction,
-    KeypointPrediction,
-    Prediction,
-    SemanticPrediction,
-    Timing,
-    check_fraction,
-)
+from rfhosted.parse import parse
+from rfhosted.prediction import Prediction, Timing, check_fraction, prediction_of
 from rfhosted.route import THIS_MACHINE, Route, check_region, find_route
 from rfhosted.transport import Reply, Transport
 from rfhosted.upload import ImageSize, Upload, fit
@@ -35,6 +23,27 @@ if TYPE_CHECKING:
     from rfhosted.images import ImageLike, Picture
 
 _V2_IS_RECOMMENDED = "v1 is the legacy API: Roboflow recommends V2 (api_version='v2')."
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A question that can be sent: see ``Client.prepare``.
+
+    Attributes:
+        route: Which model is asked, and where.
+        picture: The picture that the answer will be about.
+        request: What is sent, less the key.
+        upload: What became of the picture.
+        confidence: The threshold that is asked for, fraction in [0, 1].
+        seconds: Reading, decoding, scaling and encoding took so long.
+    """
+
+    route: Route
+    picture: Picture
+    request: wire.Request
+    upload: Upload
+    confidence: float
+    seconds: float
 
 
 class Client:
@@ -134,18 +143,50 @@ class Client:
             HostedError: See ``rfhosted.errors``; each says the next step.
             ValueError, TypeError: An argument makes no sense; nothing was sent.
         """
+        prepared = self.prepare(
+            image,
+            model,
+            task=task,
+            api_version=api_version,
+            image_size=image_size,
+            confidence=confidence,
+            overlap=overlap,
+        )
+        return self.send(prepared)
+
+    def prepare(
+        self,
+        image: ImageLike,
+        model: str | None = None,
+        *,
+        task: Task | str | None = None,
+        api_version: ApiVersion | str | None = None,
+        image_size: ImageSize = None,
+        confidence: float | None = None,
+        overlap: float = hosted.DEFAULT_OVERLAP,
+        ask_platform: bool = True,
+    ) -> Prepared:
+        """What ``predict`` would send, to look at or to ``send``; nothing is sent to a model.
+
+        Args:
+            image: This and the others as ``predict`` takes them.
+            model: See there.
+            task: See there.
+            api_version: See there.
+            image_size: See there.
+            confidence: See there.
+            overlap: See there.
+            ask_platform: Whether the platform may be asked for a model's input size.
+
+        Raises:
+            HostedError: What can be told before sending.
+            ValueError, TypeError: An argument makes no sense.
+        """
         check_fraction("confidence", confidence)
         check_fraction("overlap", overlap)
         _check_size(image_size)
         version = ApiVersion(api_version or self.api_version)
-        route = find_route(
-            model,
-            Task(task) if task else None,
-            version,
-            region=self.region,
-            base_url=self.base_url,
-            has_key=self._key is not None,
-        )
+        route = self.route(model, task=task, api_version=version)
         if confidence is None:
             ranking = route.task is Task.CLASSIFICATION
             confidence = 0.0 if ranking else hosted.DEFAULT_CONFIDENCE
@@ -157,19 +198,57 @@ class Client:
         began = time.perf_counter()
         picture = images.load(image)
         asked = time.perf_counter()
-        longest = self._longest_side(route, picture, image_size)
+        longest = self._longest_side(route, picture, image_size, ask=ask_platform)
         asked = time.perf_counter() - asked
         params = wire.parameters(
             route.task, version, route.host, confidence=confidence, overlap=overlap
         )
         request, upload = _request(route, f"{address}/{route.model}", params, picture, longest)
-        prepare = time.perf_counter() - began - asked
-        reply = self._send(request, route)
+        seconds = time.perf_counter() - began - asked
+        return Prepared(route, picture, request, upload, confidence, seconds)
+
+    def route(
+        self,
+        model: str | None = None,
+        *,
+        task: Task | str | None = None,
+        api_version: ApiVersion | str | None = None,
+    ) -> Route:
+        """Which model is meant and who would answer; nothing is sent.
+
+        Args:
+            model: As ``predict`` takes it.
+            task: As ``predict`` takes it.
+            api_version: As ``predict`` takes it.
+
+        Raises:
+            HostedError: The id cannot be routed, or not by that version, region or without a key.
+        """
+        return find_route(
+            model,
+            Task(task) if task else None,
+            ApiVersion(api_version or self.api_version),
+            region=self.region,
+            base_url=self.base_url,
+            has_key=self._key is not None,
+        )
+
+    def send(self, prepared: Prepared) -> Prediction:
+        """Ask the model, and understand its answer.
+
+        Args:
+            prepared: What ``prepare`` made.
+
+        Raises:
+            HostedError: See ``rfhosted.errors``; each says the next step.
+        """
+        route, upload, picture = prepared.route, prepared.upload, prepared.picture
+        reply = self._send(prepared.request, route)
         began = time.perf_counter()
         raw = _json(reply)
         answered, answer = parse(raw, route.task, picture=picture.size, sent=upload.size)
         timing = Timing(
-            prepare=prepare,
+            prepare=prepared.seconds,
             e2e=reply.e2e,
             exec=_seconds(raw.get("time")),
             parse=time.perf_counter() - began,
@@ -181,22 +260,24 @@ class Client:
             "picture": picture,
             "task": answered,
             "model": route.model,
-            "api_version": version,
+            "api_version": route.version,
             "raw": raw,
             "upload": upload,
             "timing": timing,
-            "confidence": confidence,
+            "confidence": prepared.confidence,
             "host": THIS_MACHINE if route.host == THIS_MACHINE else urlsplit(route.host).netloc,
             "notes": self._notes(route, reply),
         }
-        return _understood(answered, answer, shared)
+        return prediction_of(answered, answer, shared)
 
     def _send(self, request: wire.Request, route: Route) -> Reply:
         # The models of this machine take no key, and a key has no business there.
         key = None if route.host == THIS_MACHINE else self._key
         return self._transport.send(request, key, timeout=self.timeout, retries=self.retries)
 
-    def _longest_side(self, route: Route, picture: Picture, size: ImageSize) -> int | None:
+    def _longest_side(
+        self, route: Route, picture: Picture, size: ImageSize, *, ask: bool
+    ) -> int | None:
         if size == "original":
             return None
         if size is not None:
@@ -206,6 +287,7 @@ class Client:
         # Nothing to ask for a picture that is smaller than any model's input.
         if (
             known is None
+            and ask
             and hosted_model
             and route.host != THIS_MACHINE
             and max(picture.size) > 320
@@ -265,54 +347,7 @@ def _request(
 def _address(route: Route) -> str:
     if route.host != THIS_MACHINE:
         return route.host
-    return _embedded_server(os.getpid()) + ("/v1" if route.version is ApiVersion.V1 else "")
-
-
-_starting = threading.Lock()
-
-
-def _embedded_server(pid: int) -> str:
-    with _starting:  # two first calls at once must not start two
-        return _start_embedded_server(pid)
-
-
-@functools.cache
-def _start_embedded_server(pid: int) -> str:
-    """Address of this process's server; a forked child needs its own, hence ``pid``."""
-    del pid
-    try:
-        from rfhosted import local
-    except ImportError as error:
-        missing = error.name
-    else:
-        server = local.serve()
-        started = server.__enter__()
-        atexit.register(server.__exit__, None, None, None)
-        return started.url
-    raise UnsupportedError(
-        f"The models of this machine need the package {missing}, which is not installed",
-        advice='Run pip install "rfhosted[local]", or pass an API key.',
-    )
-
-
-def _understood(task: Task, answer: Answer, shared: dict[str, Any]) -> Prediction:
-    if isinstance(answer, Regions):
-        return SemanticPrediction(**shared, regions=answer)
-    if isinstance(answer, Ranking):
-        best = tuple(entry.class_name for entry in answer.ranked[:1])
-        present = answer.predicted_classes
-        return ClassificationPrediction(
-            **shared,
-            scores=answer.ranked,
-            predicted_classes=best if present is None else present,
-            multi_label=present is not None,
-        )
-    kinds = {
-        Task.OBJECT_DETECTION: DetectionPrediction,
-        Task.INSTANCE_SEGMENTATION: InstancePrediction,
-        Task.KEYPOINT_DETECTION: KeypointPrediction,
-    }
-    return kinds[task](**shared, found=answer)
+    return embedded.address() + ("/v1" if route.version is ApiVersion.V1 else "")
 
 
 def _json(reply: Reply) -> Any:

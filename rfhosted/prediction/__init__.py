@@ -1,5 +1,12 @@
 """What came back, understood: one frozen class a task, with everything else made when asked for."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rfhosted.answer import Regions
+from rfhosted.hosted import Task
+from rfhosted.parse import Ranking
 from rfhosted.prediction.base import Prediction, Timing, check_fraction
 from rfhosted.prediction.classification import ClassificationPrediction
 from rfhosted.prediction.objects import (
@@ -8,6 +15,9 @@ from rfhosted.prediction.objects import (
     KeypointPrediction,
 )
 from rfhosted.prediction.semantic import SemanticPrediction
+
+if TYPE_CHECKING:
+    from rfhosted.parse import Answer
 
 __all__ = [
     "ClassificationPrediction",
@@ -18,4 +28,32 @@ __all__ = [
     "SemanticPrediction",
     "Timing",
     "check_fraction",
+    "prediction_of",
 ]
+
+
+def prediction_of(task: Task, answer: Answer, shared: dict[str, Any]) -> Prediction:
+    """The prediction of a task.
+
+    Args:
+        task: What was answered.
+        answer: The parsed answer.
+        shared: The fields that every prediction has.
+    """
+    if isinstance(answer, Regions):
+        return SemanticPrediction(**shared, regions=answer)
+    if isinstance(answer, Ranking):
+        best = tuple(entry.class_name for entry in answer.ranked[:1])
+        present = answer.predicted_classes
+        return ClassificationPrediction(
+            **shared,
+            scores=answer.ranked,
+            predicted_classes=best if present is None else present,
+            multi_label=present is not None,
+        )
+    kinds = {
+        Task.OBJECT_DETECTION: DetectionPrediction,
+        Task.INSTANCE_SEGMENTATION: InstancePrediction,
+        Task.KEYPOINT_DETECTION: KeypointPrediction,
+    }
+    return kinds[task](**shared, found=answer)

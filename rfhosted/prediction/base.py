@@ -36,6 +36,10 @@ class Timing:
         server: The whole request inside the server; V2 alone tells it.
         load: Loading the model, where this request had to wait for that (a cold start).
         retries: Why earlier tries failed; empty for a first success.
+        connect: Finding the host, TCP and TLS; 0 where a connection was open already.
+        upload: Sending the request.
+        wait: From the request's last byte to the answer's first.
+        download: From the answer's first byte to its last.
     """
 
     prepare: float
@@ -45,6 +49,28 @@ class Timing:
     server: float | None = None
     load: float | None = None
     retries: tuple[str, ...] = ()
+    connect: float | None = None
+    upload: float | None = None
+    wait: float | None = None
+    download: float | None = None
+
+    def parts(self) -> dict[str, float | None]:
+        """The whole way in order, seconds; None where nobody told. Exec, load and queue are wait.
+
+        ``queue`` is what the server's wait has besides: queueing, routing, the network's delay.
+        """
+        known = [self.exec or 0.0, self.load or 0.0]
+        queue = None if self.wait is None or self.exec is None else self.wait - sum(known)
+        return {
+            "prepare": self.prepare,
+            "connect": self.connect,
+            "upload": self.upload,
+            "queue": None if queue is None else max(0.0, queue),
+            "load": self.load,
+            "exec": self.exec,
+            "download": self.download,
+            "parse": self.parse,
+        }
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)

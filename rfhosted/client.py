@@ -255,6 +255,10 @@ class Client:
             server=_seconds(reply.headers.get("x-processing-time")),
             load=_seconds(reply.headers.get("x-model-load-time")),
             retries=reply.retries,
+            connect=reply.split.connect,
+            upload=reply.split.upload,
+            wait=reply.split.wait,
+            download=reply.split.download,
         )
         shared = {
             "picture": picture,

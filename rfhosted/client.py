@@ -260,6 +260,7 @@ class Client:
             wait=reply.split.wait,
             download=reply.split.download,
         )
+        host = THIS_MACHINE if route.host == THIS_MACHINE else urlsplit(route.host).netloc
         shared = {
             "picture": picture,
             "task": answered,
@@ -269,8 +270,9 @@ class Client:
             "upload": upload,
             "timing": timing,
             "confidence": prepared.confidence,
-            "host": THIS_MACHINE if route.host == THIS_MACHINE else urlsplit(route.host).netloc,
+            "host": f"{host}, simulated" if "simulated" in raw else host,
             "notes": self._notes(route, reply),
+            "received": len(reply.body),
         }
         return prediction_of(answered, answer, shared)
 
@@ -301,6 +303,8 @@ class Client:
 
     def _notes(self, route: Route, reply: Reply) -> tuple[str, ...]:
         notes = []
+        if label := reply.headers.get("x-rfhosted-simulated"):
+            notes.append(f"Simulated: {label}; no model looked at the picture.")
         if route.stands_in:
             notes.append(
                 f"{route.model} of this machine stands in for {route.name}, which needs an API key."

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         UnsupportedError,
     )
     from rfhosted.hosted import ApiVersion, Task
+    from rfhosted.latency import Benchmark, benchmark, published
     from rfhosted.prediction import Prediction
     from rfhosted.samples import sample, sample_names
 
@@ -41,6 +42,7 @@ _HOMES = {
         *("UnexpectedAnswerError", "UnreachableError", "UnsupportedError"),
     ),
     "hosted": ("ApiVersion", "Task"),
+    "latency": ("Benchmark", "benchmark", "published"),
     "prediction": ("Prediction",),
     "samples": ("sample", "sample_names"),
 }
@@ -50,6 +52,7 @@ __version__ = "0.1.0"
 __all__ = [
     "ApiVersion",
     "AuthenticationError",
+    "Benchmark",
     "Client",
     "HostedError",
     "ImageError",
@@ -66,7 +69,9 @@ __all__ = [
     "UnexpectedAnswerError",
     "UnreachableError",
     "UnsupportedError",
+    "benchmark",
     "predict",
+    "published",
     "sample",
     "sample_names",
 ]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rfhosted.wire import Request
 
 
-class _Simulated(Client):
+class Simulated(Client):
     """Asks one embedded server as both versions; a key has no business there."""
 
     def _send(self, request: Request, route: Route) -> Reply:
@@ -44,4 +44,4 @@ def simulated(simulation: Simulation | None = None) -> Iterator[Client]:
     from rfhosted import local  # it needs the extra
 
     with local.serve(simulate=simulation or local.like_published()) as server:
-        yield _Simulated(base_url=server.url)
+        yield Simulated(base_url=server.url)

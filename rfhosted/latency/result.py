@@ -58,7 +58,7 @@ class Benchmark:
     @property
     def simulated(self) -> bool:
         """Whether a simulator pretended any of the times."""
-        return any(sample.simulated for sample in self.samples)
+        return self.settings["simulated"] or any(sample.simulated for sample in self.samples)
 
     def rows(self) -> list[dict[str, Any]]:
         """One dict a cell; seconds, bytes, requests a second; None where unknown.

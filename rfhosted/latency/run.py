@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from rfhosted.client import Client, default_client
 from rfhosted.errors import HostedError, UnsupportedError
 from rfhosted.hosted import ApiVersion
+from rfhosted.latency.offline import Simulated
 from rfhosted.latency.result import Benchmark
 from rfhosted.latency.samples import Cell, Sample
 from rfhosted.route import THIS_MACHINE
@@ -61,7 +62,7 @@ def benchmark(
     """Measure the latency of models, versions and picture sizes, and where the time goes.
 
     Every combination is a cell; the requests of all cells are mixed in random order, so that drift
-    favours none. Nothing is retried. Ctrl-C (or the stop button) keeps what was measured until then.
+    favours none. Nothing is retried. Ctrl-C (or the stop button) keeps what was measured.
 
     Args:
         models: One or several, as ``Client.predict`` takes them.
@@ -238,6 +239,7 @@ def _settings(
         "hosts": sorted(hosts),
         "stand_ins": stand_ins,
         "billable_cells": billable,
+        "simulated": isinstance(client, Simulated),
     }
 
 

@@ -94,10 +94,11 @@ class _Relay:
     ) -> None:
         under_way: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()
         arriving = asyncio.ensure_future(_arrive(under_way, target))
+        piece = int(max(64, min(_PIECE, rate / 50)))  # some 20 ms of a line that slow
         turn, data = 0.0, b"-"
         try:
             while data:
-                data = await source.read(_PIECE)
+                data = await source.read(piece)
                 turn = max(turn, time.perf_counter()) + len(data) / rate
                 under_way.put_nowait((turn + self._line.round_trip / 2, data))
                 await asyncio.sleep(turn - time.perf_counter())

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rfhosted.client import Client, predict
+    from rfhosted.comparison import Comparison, compare
     from rfhosted.errors import (
         AuthenticationError,
         HostedError,
@@ -30,10 +31,12 @@ if TYPE_CHECKING:
     from rfhosted.hosted import ApiVersion, Task
     from rfhosted.prediction import Prediction
     from rfhosted.samples import sample, sample_names
+    from rfhosted.size_sweep import Sweep, sweep
 
 #: Public name -> the module that it comes from, imported when the name is first used.
 _HOMES = {
     "client": ("Client", "predict"),
+    "comparison": ("Comparison", "compare"),
     "errors": (
         *("AuthenticationError", "HostedError", "ImageError", "InvalidRequestError"),
         *("ModelNotFoundError", "ModelNotReadyError", "PaymentRequiredError"),
@@ -43,6 +46,7 @@ _HOMES = {
     "hosted": ("ApiVersion", "Task"),
     "prediction": ("Prediction",),
     "samples": ("sample", "sample_names"),
+    "size_sweep": ("Sweep", "sweep"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -51,6 +55,7 @@ __all__ = [
     "ApiVersion",
     "AuthenticationError",
     "Client",
+    "Comparison",
     "HostedError",
     "ImageError",
     "InvalidRequestError",
@@ -61,14 +66,17 @@ __all__ = [
     "Prediction",
     "RateLimitedError",
     "ServiceError",
+    "Sweep",
     "Task",
     "TooLargeError",
     "UnexpectedAnswerError",
     "UnreachableError",
     "UnsupportedError",
+    "compare",
     "predict",
     "sample",
     "sample_names",
+    "sweep",
 ]
 
 

@@ -45,6 +45,11 @@ class Prepared:
     confidence: float
     seconds: float
 
+    @property
+    def file(self) -> bytes:
+        """The picture's file as it is sent: the upload without the form around it."""
+        return wire.file_in(self.request.body)
+
 
 class Client:
     """Asks the hosted API, a server of your own, or the models of this machine.

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         UnreachableError,
         UnsupportedError,
     )
+    from rfhosted.explorer import Explorer, explore
     from rfhosted.hosted import ApiVersion, Task
     from rfhosted.prediction import Prediction
     from rfhosted.samples import sample, sample_names
@@ -43,6 +44,7 @@ _HOMES = {
         *("PermissionDeniedError", "RateLimitedError", "ServiceError", "TooLargeError"),
         *("UnexpectedAnswerError", "UnreachableError", "UnsupportedError"),
     ),
+    "explorer": ("Explorer", "explore"),
     "hosted": ("ApiVersion", "Task"),
     "prediction": ("Prediction",),
     "samples": ("sample", "sample_names"),
@@ -56,6 +58,7 @@ __all__ = [
     "AuthenticationError",
     "Client",
     "Comparison",
+    "Explorer",
     "HostedError",
     "ImageError",
     "InvalidRequestError",
@@ -73,6 +76,7 @@ __all__ = [
     "UnreachableError",
     "UnsupportedError",
     "compare",
+    "explore",
     "predict",
     "sample",
     "sample_names",

@@ -122,6 +122,17 @@ def block(text: str, label: str) -> str:
     )
 
 
+def scrolling(markup: str, label: str) -> str:
+    """HTML in a box that is as wide as its place: what is wider scrolls, by the keyboard too.
+
+    Args:
+        markup: The HTML.
+        label: What assistive technology calls the box.
+    """
+    box = f'<div tabindex="0" role="region" aria-label="{escape(label)}" style="overflow-x:auto">'
+    return f"{box}{markup}</div>"
+
+
 def text_table(rows: Sequence[Mapping[str, Any]]) -> str:
     """Rows of equal keys as lines of text, for a terminal."""
     if not rows:

@@ -11,7 +11,6 @@ from rfhosted.hosted import ApiVersion, Task
 
 if TYPE_CHECKING:
     from rfhosted.client import Client
-    from rfhosted.upload import ImageSize
 
 #: (what is read, what it stands for), as ipywidgets' selections take them.
 Options: TypeAlias = "list[tuple[str, str]]"
@@ -28,8 +27,8 @@ _FAMILIES = {
     "resnet": "ResNet",
 }
 #: Thresholds at which the panel asks, so that a slider can go down without another request. Lower
-#: ones make detectors that suppress nothing answer hundreds of boxes.
-_FLOOR = 0.05
+#: ones make detectors that suppress nothing answer hundreds of boxes; and each mask costs time.
+_FLOOR, _FLOOR_OF_MASKS = 0.05, 0.2
 
 
 def models(task: Task, client: Client) -> Options:
@@ -101,17 +100,20 @@ def default_model(client: Client, task: Task, version: ApiVersion) -> str:
         return "none"
 
 
-def sizes(picture: tuple[int, int] | None) -> list[tuple[str, ImageSize]]:
+def sizes(picture: tuple[int, int] | None) -> list[tuple[str, int | str]]:
     """Image sizes for a picture: pictures are never enlarged, so that larger ones are left out.
 
     Args:
         picture: (width, height) in pixels; None where there is none yet.
+
+    Returns:
+        What is read, and the image size; "" stands for None, which selections take for no choice.
     """
     longest = max(picture) if picture else 0
     original = f"original ({picture[0]} x {picture[1]})" if picture else "original"
     smaller = [size for size in _SIZES if not longest or size < longest]
-    pixels: list[tuple[str, ImageSize]] = [(f"{size} px", size) for size in smaller]
-    return [("automatic", None), *pixels, (original, "original")]
+    pixels: list[tuple[str, int | str]] = [(f"{size} px", size) for size in smaller]
+    return [("automatic", ""), *pixels, (original, "original")]
 
 
 def confidence_asked(task: Task, version: ApiVersion, shown: float) -> float:
@@ -126,7 +128,7 @@ def confidence_asked(task: Task, version: ApiVersion, shown: float) -> float:
         return 0.0
     if task is Task.SEMANTIC_SEGMENTATION:
         return shown if version is ApiVersion.V1 else 0.0
-    return min(_FLOOR, shown)
+    return min(_FLOOR_OF_MASKS if task is Task.INSTANCE_SEGMENTATION else _FLOOR, shown)
 
 
 def confidence_shown(task: Task) -> float:

@@ -28,6 +28,7 @@ STYLE = """<style>
   width: 16px; height: 16px; border-radius: 50%; background: #0072B2; border: 2px solid #fff;
   box-sizing: border-box; box-shadow: 0 0 2px #000; pointer-events: none}
 .rfhosted-pointer .noUi-target {cursor: pointer}
+.rfhosted-panel .widget-tab-contents {overflow: visible}
 .rfhosted-panel table {border-collapse: collapse}
 .rfhosted-panel .rfhosted img {display: block}
 </style>"""

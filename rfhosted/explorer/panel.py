@@ -43,7 +43,7 @@ class Panel:
         self._groups = (self.picker, self.question, self.view, self.results)
         left = widgets.VBox(
             [self.picker.widget, self.question.widget],
-            layout=widgets.Layout(flex="1 1 280px", max_width="360px", min_width="0"),
+            layout=widgets.Layout(flex="1 1 230px", max_width="340px", min_width="0"),
         )
         right = widgets.VBox(
             [
@@ -52,7 +52,7 @@ class Panel:
                 self.view.widget,
                 self.results.tabs,
             ],
-            layout=widgets.Layout(flex="3 1 380px", min_width="0"),
+            layout=widgets.Layout(flex="3 1 320px", min_width="0"),
         )
         self.style = widgets.HTML(STYLE, layout=widgets.Layout(display="none"))
         self.widget = widgets.VBox(

@@ -43,7 +43,7 @@ def thumbnail(name: str) -> str:
     picture = load(sample(name))
     image = picture.at(scaled(picture.size, _THUMBNAIL))
     source = html.jpeg_data_uri(image, 3_000)
-    return f'<img alt="Sample {html.escape(name)}" src="{source}" style="height:44px">'
+    return f'<img alt="Sample {html.escape(name)}" src="{source}" style="max-width:100%">'
 
 
 def budget(state: ExplorerState, why_not: str | None) -> str:
@@ -56,7 +56,7 @@ def budget(state: ExplorerState, why_not: str | None) -> str:
         return small("Looking at what would be sent …")
     upload = plan.upload
     entry = (
-        f"request to {asked.api_version}",
+        "request",
         upload.nbytes / limit,
         f"{upload.nbytes / 1000:,.0f} kB of {limit / 1_000_000:.0f} MB",
     )
@@ -67,7 +67,7 @@ def budget(state: ExplorerState, why_not: str | None) -> str:
         if state.spends_credits
         else "A run spends no credits."
     )
-    return html.bars([entry], "Before sending") + small(f"{what} {pays}")
+    return html.bars([entry], f"Before sending to {asked.api_version}") + small(f"{what} {pays}")
 
 
 def warning(text: str) -> str:
@@ -125,7 +125,7 @@ def table(prediction: Prediction) -> str:
     rows = prediction.rows()
     shown = html.table(rows[:50], prediction.summary()) or small(prediction.summary())
     more = small(f"The first 50 of {len(rows)} rows; .to_pandas() has all.") if rows[50:] else ""
-    return f'<div style="overflow-x:auto">{shown}{more}</div>'
+    return html.scrolling(shown, "Table of what was found") + more
 
 
 def timing(prediction: Prediction, name: str) -> str:

@@ -34,18 +34,7 @@ class PicturePicker(Controls):
 
     def __init__(self, state: ExplorerState) -> None:
         super().__init__(state)
-        thumbs = [
-            widgets.VBox(
-                [
-                    widgets.HTML(parts.thumbnail(name)),
-                    button(
-                        state, name, f"Take the sample {name}", partial(state.choose_sample, name)
-                    ),
-                ],
-                layout=widgets.Layout(width="auto", align_items="center"),
-            )
-            for name in sample_names()
-        ]
+        thumbs = [self._thumb(name) for name in sample_names()]
         self.path = widgets.Text(
             description="Path or URL",
             placeholder="photos/dog.jpg, then Enter",
@@ -68,7 +57,7 @@ class PicturePicker(Controls):
         self.widget = widgets.VBox(
             [
                 widgets.HTML(parts.heading("Picture")),
-                widgets.HBox(thumbs, layout=widgets.Layout(flex_flow="row wrap")),
+                widgets.HBox(thumbs, layout=widgets.Layout(width="98%")),
                 self.path,
                 self.upload,
                 widgets.HTML(parts.small(hint)),
@@ -77,6 +66,14 @@ class PicturePicker(Controls):
         )
         self.on(self.path, self._take_path)
         self.on(self.upload, self._take_upload)
+
+    def _thumb(self, name: str) -> Any:
+        take = partial(self.state.choose_sample, name)
+        press = button(self.state, name, f"Take the sample {name}", take)
+        press.layout = widgets.Layout(width="98%", padding="0", margin="2px 0")
+        press.style.font_size = "10px"
+        column = widgets.Layout(flex="1 1 0", min_width="0", align_items="center")
+        return widgets.VBox([widgets.HTML(parts.thumbnail(name)), press], layout=column)
 
     def _take_path(self, path: str) -> None:
         if path.strip():
@@ -156,7 +153,7 @@ class QuestionControls(Controls):
         self.on(self.version, lambda version: state.ask(api_version=version))
         self.on(self.model, lambda model: state.ask(model=model or None))
         self.on(self.model_id, self._take_model_id)
-        self.on(self.image_size, lambda size: state.ask(image_size=size))
+        self.on(self.image_size, lambda size: state.ask(image_size=size or None))
         self.on(self.overlap, lambda overlap: state.ask(overlap=overlap))
         self.on(self.auto, lambda auto: state.set_auto(auto=auto))
         self.on(self.key, self._take_key)
@@ -189,8 +186,9 @@ class QuestionControls(Controls):
         if asked.model and asked.model not in [name for _, name in models]:
             models.insert(0, (f"Typed: {asked.model}", asked.model))
         sizes = choices.sizes(state.source.picture.size if state.source else None)
-        if asked.image_size not in [size for _, size in sizes]:
-            sizes.append((f"{asked.image_size} px", asked.image_size))
+        size = asked.image_size or ""
+        if size not in [known for _, known in sizes]:
+            sizes.append((f"{size} px", size))
         with self.quietly():
             self.task.value = asked.task
             self.version.value = asked.api_version
@@ -199,7 +197,7 @@ class QuestionControls(Controls):
             default = choices.default_model(state.client, asked.task, asked.api_version)
             models.insert(0, (f"default: {default}", ""))
             set_options(self.model, models, asked.model or "")
-            set_options(self.image_size, sizes, asked.image_size)
+            set_options(self.image_size, sizes, size)
             self.overlap.value = asked.overlap
             self.overlap.disabled = asked.task in parts.WITHOUT_OVERLAP
             told = "set" if state.client.has_key else "none; this machine's models answer"

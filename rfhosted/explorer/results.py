@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
 
+from rfhosted import html
 from rfhosted.explorer import parts
 from rfhosted.explorer.controls import Controls, button
 from rfhosted.hosted import ApiVersion
@@ -97,7 +98,8 @@ class Results(Controls):
         state = self.state
         result, answer = state.result, state.answer
         if name == "Sweep":
-            return state.sweep._repr_html_() if state.sweep else ""
+            made = state.sweep._repr_html_() if state.sweep else ""
+            return html.scrolling(made, "Sweep") if made else ""
         if result is None or answer is None:
             return parts.small(_NOTHING)
         makers: dict[str, Callable[[], str]] = {
@@ -115,7 +117,7 @@ class Results(Controls):
         except ValueError as error:  # another picture or task than the pinned one's
             return parts.warning(f"{error} Pin the new result, or unpin.")
         if comparison:
-            return comparison.html(max_bytes=_COMPARED_BYTES)
+            return html.scrolling(comparison.html(max_bytes=_COMPARED_BYTES), "Comparison")
         told = "A is pinned: change anything and run, for B." if self.state.pinned else ""
         return parts.small(told or "Pin a result as A, change anything and run again for B.")
 

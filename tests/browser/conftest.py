@@ -42,6 +42,18 @@ _RUN_ALL = """async () => {
   await window.jupyterapp.commands.execute('notebook:run-all-cells');
 }"""
 
+_ASK_KERNEL = """async code => {
+  const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+  const future = kernel.requestExecute({code, store_history: false});
+  let printed = '';
+  future.onIOPub = message => {
+    const {text, ename, evalue} = message.content;
+    printed += text || (ename ? `${ename}: ${evalue}` : '');
+  };
+  await future.done;
+  return printed;
+}"""
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
@@ -114,6 +126,15 @@ class Notebook:
         prompts = self.page.locator(".jp-CodeCell .jp-InputPrompt").all_inner_texts()
         assert prompts
         assert all(prompt.strip("[]: ").isdigit() for prompt in prompts), prompts
+
+    def ask_kernel(self, code: str) -> str:
+        """What code prints in the notebook's kernel, for what a page cannot tell."""
+        return self.page.evaluate(_ASK_KERNEL, code).strip()
+
+    def save(self) -> str:
+        """Save the notebook; its file's text."""
+        self.page.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
+        return self.path.read_text()
 
     def screenshot(self, name: str) -> Path:
         """A picture of the whole page for people to look at, in ``artifacts/browser``."""

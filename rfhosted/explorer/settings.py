@@ -12,7 +12,7 @@ from rfhosted.errors import HostedError
 from rfhosted.hosted import ApiVersion, Task
 
 if TYPE_CHECKING:
-    from rfhosted.client import Prepared
+    from rfhosted.client import Client, Prepared
     from rfhosted.images import ImageLike, Picture
     from rfhosted.prediction import Prediction
     from rfhosted.upload import ImageSize
@@ -90,6 +90,33 @@ class Answer:
     question: Question
     prediction: Prediction
     prepared: Prepared
+
+    def code(self, view: View, client: Client) -> tuple[str, str]:
+        """Python, and lines for a shell with curl, that give exactly this; no key is in them.
+
+        Args:
+            view: What is shown of it.
+            client: Who asked.
+        """
+        asked = self.question
+        points = view.keypoint_confidence if asked.task is Task.KEYPOINT_DETECTION else None
+        call = snippet.Call(
+            self.source.name,
+            self.source.kind,
+            model=asked.model,
+            task=asked.task,
+            api_version=asked.api_version,
+            image_size=asked.image_size,
+            confidence=self.prediction.confidence,
+            overlap=asked.overlap,
+            base_url=client.base_url,
+            region=client.region,
+            shown_confidence=view.confidence,
+            classes=tuple(sorted(view.classes)) or None,
+            keypoint_confidence=points,
+        )
+        curl = snippet.curl_command(self.prepared, call, has_key=client.has_key)
+        return snippet.python_code(call), curl
 
 
 def reference(image: ImageLike) -> tuple[str, snippet.Source]:

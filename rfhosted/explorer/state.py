@@ -7,39 +7,32 @@ last answer again and sends nothing. Observers are told what changed, on the thr
 from __future__ import annotations
 
 import contextlib
-import threading
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
-from rfhosted import hosted, snippet
+from rfhosted import hosted
 from rfhosted.comparison import Comparison, compare
 from rfhosted.errors import HostedError
 from rfhosted.explorer import choices
+from rfhosted.explorer.jobs import Jobs, Newest, on_a_thread
 from rfhosted.explorer.settings import EXPECTED, Answer, Question, Source, View, reference
 from rfhosted.hosted import ApiVersion, Task
 from rfhosted.route import resolve
 from rfhosted.samples import sample
 from rfhosted.size_sweep import Sweep, sweep
-from rfhosted.transport import Stop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from rfhosted.client import Client, Prepared
+    from rfhosted.explorer.jobs import Made, Spawn
     from rfhosted.images import ImageLike
     from rfhosted.prediction import Prediction
+    from rfhosted.transport import Stop
     from rfhosted.upload import ImageSize
-
-    #: Runs a job, on another thread or at once.
-    Spawn: TypeAlias = Callable[[Callable[[], None]], None]
 
 #: What an observer is told: which part of the state changed.
 EVENTS = ("image", "question", "view", "plan", "activity", "answer", "pinned", "sweep", "key")
-
-
-def on_a_thread(job: Callable[[], None]) -> None:
-    """Run a job beside the kernel's main thread, which stays free for clicks."""
-    threading.Thread(target=job, name="rfhosted-explorer", daemon=True).start()
 
 
 class ExplorerState:
@@ -74,13 +67,10 @@ class ExplorerState:
         self.progress = (0, 0)
         self.auto = client.is_local
         self._observers: list[Callable[[str], None]] = []
-        self._spawn = spawn
-        self._lock = threading.RLock()
+        self._jobs = Jobs(spawn, self._take, self._changed)
+        self._plans = Newest(spawn, self._make_plan)
         self._viewed: tuple[Answer, View, Prediction] | None = None
-        self._running: Stop | None = None
         self._again = False
-        self._planning = self._plan_again = False
-        self._idle = threading.Condition(self._lock)
 
     def __repr__(self) -> str:
         name = self.source.name if self.source else "no picture"
@@ -93,7 +83,9 @@ class ExplorerState:
     def _changed(self, *events: str) -> None:
         for event in events:
             for tell in self._observers:
-                tell(event)
+                tell("activity" if event == "ended" else event)
+        if "image" in events or ("ended" in events and self._again):
+            self._outdated()
 
     # What a person chooses.
 
@@ -121,7 +113,6 @@ class ExplorerState:
         picture = self.client.open(sample(name))
         self.source = Source(picture, name, "sample")
         self._changed("image")
-        self._outdated()
 
     def ask(self, **changes: Any) -> None:
         """Change the question: ``task``, ``api_version``, ``model``, ``image_size``, ``overlap``.
@@ -218,27 +209,7 @@ class ExplorerState:
     @property
     def code(self) -> tuple[str, str]:
         """Python, and lines for a shell with curl, that give exactly the last result; no key."""
-        answer, view, client = self.answer, self.view, self.client
-        if answer is None:
-            return "", ""
-        asked, points = answer.question, answer.question.task is Task.KEYPOINT_DETECTION
-        call = snippet.Call(
-            answer.source.name,
-            answer.source.kind,
-            model=asked.model,
-            task=asked.task,
-            api_version=asked.api_version,
-            image_size=asked.image_size,
-            confidence=answer.prediction.confidence,
-            overlap=asked.overlap,
-            base_url=client.base_url,
-            region=client.region,
-            shown_confidence=view.confidence,
-            classes=tuple(sorted(view.classes)) or None,
-            keypoint_confidence=view.keypoint_confidence if points else None,
-        )
-        curl = snippet.curl_command(answer.prepared, call, has_key=client.has_key)
-        return snippet.python_code(call), curl
+        return self.answer.code(self.view, self.client) if self.answer else ("", "")
 
     @property
     def class_names(self) -> list[str]:
@@ -258,7 +229,7 @@ class ExplorerState:
     @property
     def busy(self) -> bool:
         """Whether something runs."""
-        return self._running is not None
+        return self._jobs.busy
 
     def why_not(self, version: ApiVersion | None = None) -> str | None:
         """Why the question cannot be asked (of that version), or None where it can."""
@@ -361,11 +332,8 @@ class ExplorerState:
 
     def cancel(self) -> None:
         """Stop what runs: at once, and no answer of it counts. The last result stays."""
-        with self._lock:
-            stop, self._running, self._again = self._running, None, False
-            self._idle.notify_all()
-        if stop:
-            stop.set()
+        self._again = False
+        if self._jobs.stop():
             self.notice = "Stopped. The last result is kept."
             self._changed("activity")
 
@@ -376,8 +344,7 @@ class ExplorerState:
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait, for code, until nothing runs; False where ``timeout`` seconds were not enough."""
-        with self._idle:
-            return self._idle.wait_for(lambda: not (self._running or self._planning), timeout)
+        return self._jobs.wait(timeout) and self._plans.wait(timeout)
 
     def _step(self, done: int, total: int, label: str = "") -> None:
         self.progress = (done, total)
@@ -385,84 +352,40 @@ class ExplorerState:
             self.notice = label
         self._changed("activity")
 
-    def _start(self, label: str, work: Callable[[Stop], Mapping[str, Any]]) -> None:
-        with self._lock:
-            if self._running:
-                return
-            stop = self._running = Stop()
-            self.notice, self.problem, self.progress = f"{label} …", None, (0, 0)
+    def _start(self, label: str, work: Callable[[Stop], Made]) -> None:
+        if self.busy:
+            return
+        self.notice, self.problem, self.progress = f"{label} …", None, (0, 0)
+        self._jobs.start(work)
         self._changed("activity")
-        self._spawn(lambda: self._do(stop, work))
 
-    def _do(self, stop: Stop, work: Callable[[Stop], Mapping[str, Any]]) -> None:
-        done: Mapping[str, Any] = {}
-        problem: Exception | None = None
-        try:
-            done = work(stop)
-        except Exception as error:
-            problem = error
-            if not isinstance(error, EXPECTED):
-                raise  # shown below all the same, and hidden from nobody
-        finally:
-            self._finish(stop, done, problem)
-
-    def _finish(self, stop: Stop, done: Mapping[str, Any], problem: Exception | None) -> None:
-        with self._lock:
-            current = self._running is stop
-            # A sweep that was stopped keeps what it has; a later run's answer is not mixed with it.
-            if not current and not ("sweep" in done and self._running is None):
-                return
-            if current:
-                self._running, self.problem = None, problem
-                self.notice = "" if problem else _told(done)
-            for name, value in done.items():
-                setattr(self, name, value)
-            again, self._again = self._again, False
-            self._idle.notify_all()
-        self._changed(*(name for name in ("question", "pinned", "answer", "sweep") if name in done))
-        if "source" in done:
-            self._changed("image")
-        self._changed("activity")
-        if "source" in done or again:
-            self._outdated()
+    def _take(self, made: Made, problem: Exception | None, stopped: bool) -> tuple[str, ...]:
+        if stopped:  # a sweep keeps the sizes that were done, other answers do not count
+            made = {name: value for name, value in made.items() if name == "sweep"}
+        else:
+            self.problem, self.notice = problem, "" if problem else _told(made)
+        for name, value in made.items():
+            setattr(self, name, value)
+        return (*("image" if name == "source" else name for name in made), "ended")
 
     def _outdated(self) -> None:
         """The question is another: look at what would be sent, and ask where that is free."""
-        self._plan()
+        self._plans.ask()
         if not self.auto or self.spends_credits or self.source is None or self.why_not():
             return
-        with self._lock:
-            self._again = self.busy
+        self._again = self.busy
         if not self._again:
             self.run()
 
-    def _plan(self) -> None:
-        with self._lock:
-            self._plan_again = True
-            if self._planning:
-                return
-            self._planning = True
-        self._spawn(self._make_plans)
-
-    def _make_plans(self) -> None:
-        while True:
-            with self._lock:
-                if not self._plan_again:
-                    self._planning = False
-                    self._idle.notify_all()
-                    return
-                self._plan_again = False
-            self.plan = self._planned()
-            self._changed("plan")
-
-    def _planned(self) -> Prepared | Exception | None:
-        if self.source is None:
-            return None
-        asked, shown = self.question, self.view.confidence
-        try:
-            return _prepared(self.client, self.source, asked, shown, ask_platform=False)
-        except EXPECTED as error:
-            return error
+    def _make_plan(self) -> None:
+        self.plan = None
+        if self.source is not None:
+            asked, shown = self.question, self.view.confidence
+            try:
+                self.plan = _prepared(self.client, self.source, asked, shown, ask_platform=False)
+            except EXPECTED as error:
+                self.plan = error
+        self._changed("plan")
 
 
 def _prepared(
@@ -485,11 +408,11 @@ def _asked(client: Client, source: Source, question: Question, shown: float, sto
     return Answer(source, question, client.send(prepared, stop=stop), prepared)
 
 
-def _told(done: Mapping[str, Any]) -> str:
-    if "answer" in done:
-        prediction: Prediction = done["answer"].prediction
+def _told(made: Mapping[str, Any]) -> str:
+    if "answer" in made:
+        prediction: Prediction = made["answer"].prediction
         return f"Answered in {prediction.timing.e2e * 1000:.0f} ms."
-    return "Done."
+    return "The sweep is done." if "sweep" in made else ""
 
 
 def _task_of(model: str | None) -> Task | None:

@@ -57,7 +57,7 @@ def new_plot(title: str, *, width: float = 7.0, height: float = 3.4) -> tuple[Pl
 
 
 def new_panels(
-    title: str, names: Sequence[str], *, width: float = 9.0, height: float = 3.2
+    title: str, names: Sequence[str], *, width: float = 7.6, height: float = 2.8
 ) -> tuple[Plot, list[Axes]]:
     """A figure with several pairs of axes beside each other.
 

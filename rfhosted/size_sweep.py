@@ -9,6 +9,7 @@ from rfhosted import hosted, html
 from rfhosted.client import default_client
 from rfhosted.comparison import compare
 from rfhosted.errors import HostedError
+from rfhosted.transport import Stop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -140,11 +141,19 @@ class Sweep:
         return [(s, s.prediction) for s in self.steps if s.prediction and not s.same_as]
 
     def _repr_html_(self) -> str:
-        table = html.table([_shown(row) for row in self.rows()], self.summary())
+        table = html.table(self._shown(), self.summary())
         return f'<div class="rfhosted">{self.plot()._repr_html_()}{table}</div>'
 
     def __repr__(self) -> str:
-        return f"{self.summary()}\n{html.text_table([_shown(row) for row in self.rows()])}"
+        return f"{self.summary()}\n{html.text_table(self._shown())}"
+
+    def _shown(self) -> list[Row]:
+        """Rows as people read them; remarks only where there are any."""
+        rows = [_readable(row) for row in self.rows()]
+        if not any(row["remark"] for row in rows):
+            for row in rows:
+                del row["remark"]
+        return rows
 
 
 def sweep(
@@ -180,7 +189,8 @@ def sweep(
         client: Who asks; None for the one of ``rfhosted.predict``.
         on_step: Called before each request with how many are done, how many there are, and what
             comes now; and once in the end.
-        stop: Asked before each request; when it says True, the rest is left out.
+        stop: Asked before each request; when it says True, the rest is left out. A
+            ``rfhosted.transport.Stop`` ends the request that is under way, too.
 
     Raises:
         HostedError: The first error, where no size was answered or the request before them failed.
@@ -222,6 +232,7 @@ def _ask(
     stop: Callable[[], bool],
 ) -> _Asked:
     asked = _Asked({}, {}, stopped=False)
+    cut = stop if isinstance(stop, Stop) else None
     warm_up = ("warming up", next(iter(queue.values())))
     total = len(queue) + 1
     done = 0
@@ -232,8 +243,11 @@ def _ask(
                 break
             tell(done, total, name)
             try:
-                asked.answers[name] = client.send(prepared)
+                asked.answers[name] = client.send(prepared, stop=cut)
             except HostedError as error:
+                if stop():
+                    asked.stopped = True
+                    break
                 if done == 0:  # what fails alone and first would fail again
                     raise
                 asked.errors[name] = error
@@ -320,7 +334,7 @@ def _row(step: Step) -> Row:
     }
 
 
-def _shown(row: Row) -> Row:
+def _readable(row: Row) -> Row:
     """A row as people read it: kB, ms and percent, and one remark."""
     remark = row["error"] or (f"the same request as {row['same_as']}" if row["same_as"] else "")
     return {

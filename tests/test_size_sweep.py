@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from test_html import Tree
 
 from rfhosted import AuthenticationError, Client, TooLargeError, sample, sweep
 from rfhosted.client import default_client
+from rfhosted.transport import Stop
 
 TASK = "object-detection"
 #: In the scripted answers' own pixels, which are those of the picture that is sent.
@@ -178,6 +181,24 @@ def test_it_can_be_stopped_between_requests(scripted):
     assert nothing.predictions == {}
     assert isinstance(nothing.plot(), Figure)
     assert "not asked" in nothing._repr_html_()
+
+
+@pytest.mark.parametrize("slow", [0, 1, 2])
+def test_a_request_under_way_is_stopped_too(scripted, slow):
+    answers = [answer(DOG) for _ in range(4)]
+    answers[slow] = Answer(answers[slow].body, delay=5)
+    stop = Stop()
+
+    def on_step(done, total, label):
+        if done == slow and label != "stopped":
+            threading.Timer(0.2, stop.set).start()
+
+    began = time.monotonic()
+    found = swept(scripted, *answers, stop=stop, on_step=on_step)
+    assert time.monotonic() - began < 4
+    assert list(found.predictions) == [200, 400, "original"][: max(0, slow - 1)]
+    assert all("stopped" in row["error"] for row in found.rows() if row["e2e"] is None)
+    assert len(scripted.asked) == slow + 1
 
 
 def test_an_interrupted_kernel_keeps_what_is_finished(scripted):

@@ -28,7 +28,9 @@ STYLE = """<style>
   width: 16px; height: 16px; border-radius: 50%; background: #0072B2; border: 2px solid #fff;
   box-sizing: border-box; box-shadow: 0 0 2px #000; pointer-events: none}
 .rfhosted-pointer .noUi-target {cursor: pointer}
+.rfhosted-panel .widget-html-content {line-height: 1.35}
 .rfhosted-panel .widget-tab-contents {overflow: visible}
+.rfhosted-panel .widget-tab .lm-TabBar-tab {flex: 1 1 auto; min-width: 0; padding: 0 6px}
 .rfhosted-panel table {border-collapse: collapse}
 .rfhosted-panel .rfhosted img {display: block}
 </style>"""

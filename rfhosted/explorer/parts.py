@@ -43,7 +43,8 @@ def thumbnail(name: str) -> str:
     picture = load(sample(name))
     image = picture.at(scaled(picture.size, _THUMBNAIL))
     source = html.jpeg_data_uri(image, 3_000)
-    return f'<img alt="Sample {html.escape(name)}" src="{source}" style="max-width:100%">'
+    return f'<img alt="Sample {html.escape(name)}" src="{source}"'
+        ' style="width:100%;height:44px;object-fit:cover">'
 
 
 def budget(state: ExplorerState, why_not: str | None) -> str:
@@ -123,6 +124,9 @@ def picture(prediction: Prediction, view: View) -> str:
 def table(prediction: Prediction) -> str:
     """What was found, row by row."""
     rows = prediction.rows()
+    for row in rows:
+        if "key_points" in row:
+            row["key_points"] = f"{len(row['key_points'])} points"
     shown = html.table(rows[:50], prediction.summary()) or small(prediction.summary())
     more = small(f"The first 50 of {len(rows)} rows; .to_pandas() has all.") if rows[50:] else ""
     return html.scrolling(shown, "Table of what was found") + more

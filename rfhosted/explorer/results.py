@@ -53,7 +53,7 @@ class Results(Controls):
                         self.pages["Compare"],
                     ]
                 ),
-                widgets.VBox([self.sweep, self.sweep_note, self.pages["Sweep"]]),
+                widgets.VBox([widgets.HBox([self.sweep]), self.sweep_note, self.pages["Sweep"]]),
             ],
             titles=_TABS,
             selected_index=0,
@@ -65,11 +65,11 @@ class Results(Controls):
     def refresh(self, event: str) -> None:
         """Show what changed."""
         state = self.state
-        if event in ("activity", "answer", "view", "question", "image"):
-            _set(self.status, parts.status(state))
-            self._refresh_buttons()
         if event in ("answer", "view") and state.result is not None:
             self.picture.value = parts.picture(state.result, state.view)
+        if event in ("activity", "answer", "view", "question", "image"):
+            _set(self.status, parts.status(state))  # after the picture: what it says is to be seen
+            self._refresh_buttons()
         if event in ("answer", "view", "pinned", "sweep", "key"):
             self._refresh_page()
 

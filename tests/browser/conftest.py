@@ -88,6 +88,7 @@ class Lab:
 class Notebook:
     """A notebook in a page of its own, with what was noticed while it was open."""
 
+    lab: Lab
     page: Page
     path: Path
     #: Console errors and uncaught exceptions of the page.
@@ -119,7 +120,7 @@ class Notebook:
         return self.cell(number).locator(_OUTPUT)
 
     def run_all(self) -> None:
-        """Run every cell and wait for all of them; a cell that fails is a failed test."""
+        """Run every cell and wait for all; an error or a word on stderr is a failed test."""
         self.page.evaluate(_RUN_ALL)
         failed = self.page.locator(_ERROR)
         assert failed.count() == 0, failed.first.inner_text()
@@ -133,8 +134,19 @@ class Notebook:
 
     def save(self) -> str:
         """Save the notebook; its file's text."""
-        self.page.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
+        self.command("docmanager:save")
         return self.path.read_text()
+
+    def command(self, name: str) -> None:
+        """Carry out one of JupyterLab's commands, such as ``docmanager:save``, and wait for it."""
+        execute = "name => window.jupyterapp.commands.execute(name).then(() => null)"
+        self.page.evaluate(execute, name)
+
+    def open(self) -> None:
+        """Open the file, or open it again as it was saved; no cell is run."""
+        folder = self.path.parent.name
+        self.page.goto(f"{self.lab.url}/lab/tree/{folder}/{self.path.name}?reset")
+        self.page.locator(".jp-NotebookPanel .jp-Cell").first.wait_for()
 
     def screenshot(self, name: str) -> Path:
         """A picture of the whole page for people to look at, in ``artifacts/browser``."""
@@ -204,9 +216,9 @@ def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
     pytest.fail(f"JupyterLab did not start:\n{log.read_text()[-3000:]}")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser():
-    """Chromium, for the whole run."""
+    """Chromium, for one module: as long as Playwright runs, no other test may run an event loop."""
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:
@@ -249,10 +261,9 @@ def open_notebook(browser: Browser, lab: Lab, tmp_path_factory):
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(PATIENCE * 1000)
-        notebook = Notebook(page, path)
+        notebook = Notebook(lab, page, path)
         notebook.watch()
-        page.goto(f"{lab.url}/lab/tree/{folder.name}/{path.name}?reset")
-        page.locator(".jp-NotebookPanel .jp-Cell").first.wait_for()
+        notebook.open()
         shown = f"body[data-jp-theme-name='JupyterLab {theme.title()}']"
         page.locator(shown).wait_for(state="attached")
         if run:

@@ -293,7 +293,7 @@ def test_a_saved_notebook_is_small_and_shows_the_last_picture(open_panel):
     assert len(saved) < 200_000
     page = panel.page
     page.evaluate("window.jupyterapp.serviceManager.sessions.shutdownAll()")
-    page.reload()
+    panel.notebook.open()
     kept = page.get_by_role("img", name="The picture with the result of object-detection")
     expect(kept).to_be_visible()
     assert kept.evaluate("image => image.naturalWidth") > 300

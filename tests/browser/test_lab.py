@@ -38,6 +38,22 @@ def test_results_show_themselves(open_notebook, run_axe, theme, width):
     assert notebook.outside == []
 
 
+def test_a_saved_notebook_still_shows_the_results(open_notebook):
+    notebook = open_notebook(CELLS)
+    notebook.command("docmanager:save")
+    saved = notebook.path.read_text("utf-8")
+    assert len(saved) < 400_000
+    notebook.page.evaluate("window.jupyterapp.serviceManager.sessions.shutdownAll()")
+    notebook.open()
+    for number, count in enumerate([1, 2, 1]):
+        images = notebook.output(number).get_by_role("img")
+        images.first.wait_for()
+        assert images.count() == count
+        assert images.first.evaluate("image => image.naturalWidth") > 100
+        assert len(images.first.get_attribute("alt")) > len("Image")  # what Lab would say
+    assert notebook.complaints == []
+
+
 def test_the_tests_notice_what_is_wrong(open_notebook, run_axe):
     unnamed = "<input><img alt='x' src='http://outside.invalid/x.png'>"
     notebook = open_notebook(["1", f'from IPython.display import HTML\nHTML("{unnamed}")'])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import numbers
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -413,7 +414,7 @@ def _seconds(value: Any) -> float | None:
 
 
 def _check_size(size: ImageSize) -> None:
-    whole = isinstance(size, int) and not isinstance(size, bool) and size > 0
+    whole = isinstance(size, numbers.Integral) and not isinstance(size, bool) and size > 0
     if not (size is None or size == "original" or whole):
         raise ValueError(
             f"image_size is a number of pixels, 'original' or None (automatic), not {size!r}."

@@ -11,9 +11,18 @@ import json
 import re
 from enum import StrEnum
 from importlib import resources
+from typing import NoReturn
 
 
-class Task(StrEnum):
+class _Choice(StrEnum):
+    """Strings of which one is chosen; a wrong one is told which there are."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> NoReturn:
+        raise ValueError(f"{cls.__name__} is one of {', '.join(cls)}, not {value!r}.")
+
+
+class Task(_Choice):
     """What a model answers. Accepts its own string: ``Task("object-detection")``."""
 
     OBJECT_DETECTION = "object-detection"
@@ -23,14 +32,14 @@ class Task(StrEnum):
     KEYPOINT_DETECTION = "keypoint-detection"
 
 
-class ApiVersion(StrEnum):
+class ApiVersion(_Choice):
     """Version of the Serverless Hosted API: ``v1`` (legacy) or ``v2`` (recommended)."""
 
     V1 = "v1"
     V2 = "v2"
 
 
-class Region(StrEnum):
+class Region(_Choice):
     """Where hosted requests go. The EU has V2 only."""
 
     US = "us"

@@ -38,6 +38,8 @@ _UPRIGHT = {
 _ORIENTATION_TAG = 0x0112
 #: A JPEG is decoded at the smallest of its scales that leaves this much to the antialiased resize.
 _DRAFT_MARGIN = 1.5
+#: Pictures that shrink by less than this hold next to nothing that could alias.
+_SLIGHTLY = 1.25
 #: What Pillow raises for files that are broken in one way or another.
 _BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error)
 _TRUNCATED = "The image file is truncated: its end is missing"
@@ -241,11 +243,15 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 
 def _shrunk(image: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """Averaged over the area of each new pixel: antialiased, in half of Pillow's time."""
+    """Smaller without aliasing, in half of Pillow's time or less."""
     import cv2
     import numpy as np
 
-    return Image.fromarray(cv2.resize(np.asarray(image), size, interpolation=cv2.INTER_AREA))
+    # Averaging over the area of each new pixel is what it takes; where next to nothing is left out,
+    # weighing the nearest four gives the same detections in a fifth of the time.
+    slight = image.width < _SLIGHTLY * size[0] and image.height < _SLIGHTLY * size[1]
+    how = cv2.INTER_LINEAR if slight else cv2.INTER_AREA
+    return Image.fromarray(cv2.resize(np.asarray(image), size, interpolation=how))
 
 
 def _unread_file(image: Image.Image) -> bytes | None:

@@ -128,6 +128,18 @@ def test_percent_is_refused(scripted, images, value) -> None:
     assert not scripted.asked
 
 
+def test_words_are_no_fractions(scripted, images) -> None:
+    with pytest.raises(TypeError, match=r"overlap is a fraction from 0 to 1, not 'much'"):
+        client(scripted).predict(images / "one.jpg", "a/1", overlap="much")
+
+
+def test_wrong_choices_are_told_the_right_ones(scripted, images) -> None:
+    with pytest.raises(ValueError, match="ApiVersion is one of v1, v2, not 'v3'"):
+        client(scripted, api_version="v3")
+    with pytest.raises(ValueError, match=r"Task is one of object-detection, .*, not 'detection'"):
+        client(scripted).predict(images / "one.jpg", "a/1", task="detection")
+
+
 @pytest.mark.parametrize("size", [0, -5, "large", 3.5, True])
 def test_sizes_that_make_no_sense(scripted, images, size) -> None:
     with pytest.raises(ValueError, match="image_size"):
@@ -239,6 +251,7 @@ def test_sizes_by_name_and_by_hand(scripted, images) -> None:
         ("yolo26n-sem-1024", None, 1024),
         ("rfdetr-nano", None, 1024),
         ("rfdetr-nano", 320, 320),
+        ("rfdetr-nano", np.int64(320), 320),
         ("rfdetr-nano", 9000, 3000),
         ("rfdetr-nano", "original", 3000),
     ]:

@@ -70,7 +70,7 @@ def test_recorded_refusals_become_the_right_error(scripted, recording) -> None:
     [(408, errors.UnreachableError), (410, errors.UnsupportedError), (413, errors.TooLargeError),
      (418, errors.InvalidRequestError), (429, errors.RateLimitedError), (501, errors.ServiceError),
      (503, errors.ModelNotReadyError), (504, errors.ServiceError), (507, errors.ServiceError),
-     (599, errors.ServiceError), (302, errors.HostedError)],
+     (599, errors.ServiceError), (302, errors.UnreachableError), (202, errors.UnexpectedAnswerError)],
 )  # fmt: skip
 def test_every_status_has_its_error(scripted, status, kind) -> None:
     scripted.say(Answer(b"<html><b>Request Too Long</b></html>", status, {"location": "/x"}))

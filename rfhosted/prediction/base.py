@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
@@ -251,5 +252,9 @@ class Prediction:
 
 def check_fraction(name: str, value: float | None) -> None:
     """Refuse what is no fraction: servers would read 40 as percent, and 1 too."""
-    if value is not None and not 0 <= value <= 1:
+    if value is None:
+        return
+    if not isinstance(value, numbers.Real):
+        raise TypeError(f"{name} is a fraction from 0 to 1, not {value!r}.")
+    if not 0 <= value <= 1:
         raise ValueError(f"{name} is a fraction from 0 to 1, not {value!r} (40 % is 0.4).")

@@ -43,8 +43,8 @@ def thumbnail(name: str) -> str:
     picture = load(sample(name))
     image = picture.at(scaled(picture.size, _THUMBNAIL))
     source = html.jpeg_data_uri(image, 3_000)
-    return f'<img alt="Sample {html.escape(name)}" src="{source}"'
-        ' style="width:100%;height:44px;object-fit:cover">'
+    look = "width:100%;height:44px;object-fit:cover"
+    return f'<img alt="Sample {html.escape(name)}" src="{source}" style="{look}">'
 
 
 def budget(state: ExplorerState, why_not: str | None) -> str:

@@ -304,7 +304,12 @@ class Client:
             server=_seconds(reply.headers.get("x-processing-time")),
             load=_seconds(reply.headers.get("x-model-load-time")),
             retries=reply.retries,
+            connect=reply.split.connect,
+            upload=reply.split.upload,
+            wait=reply.split.wait,
+            download=reply.split.download,
         )
+        host = THIS_MACHINE if route.host == THIS_MACHINE else urlsplit(route.host).netloc
         shared = {
             "picture": picture,
             "task": answered,
@@ -314,8 +319,9 @@ class Client:
             "upload": upload,
             "timing": timing,
             "confidence": prepared.confidence,
-            "host": THIS_MACHINE if route.host == THIS_MACHINE else urlsplit(route.host).netloc,
+            "host": f"{host}, simulated" if "simulated" in raw else host,
             "notes": self._notes(route, reply),
+            "received": len(reply.body),
         }
         return prediction_of(answered, answer, shared)
 
@@ -341,6 +347,8 @@ class Client:
 
     def _notes(self, route: Route, reply: Reply) -> tuple[str, ...]:
         notes = []
+        if label := reply.headers.get("x-rfhosted-simulated"):
+            notes.append(f"Simulated: {label}; no model looked at the picture.")
         if route.stands_in:
             notes.append(
                 f"{route.model} of this machine stands in for {route.name}, which needs an API key."

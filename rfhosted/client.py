@@ -17,7 +17,7 @@ from rfhosted.keys import ApiKey, find_key
 from rfhosted.parse import parse
 from rfhosted.prediction import Prediction, Timing, check_fraction, prediction_of
 from rfhosted.route import THIS_MACHINE, Route, check_region, find_route
-from rfhosted.transport import Reply, Transport
+from rfhosted.transport import Reply, Stop, Transport
 from rfhosted.upload import ImageSize, Upload, fit
 
 if TYPE_CHECKING:
@@ -45,6 +45,11 @@ class Prepared:
     upload: Upload
     confidence: float
     seconds: float
+
+    @property
+    def file(self) -> bytes:
+        """The picture's file as it is sent: the upload without the form around it."""
+        return wire.file_in(self.request.body)
 
 
 class Client:
@@ -106,6 +111,29 @@ class Client:
     def is_local(self) -> bool:
         """Whether the models of this machine answer: neither a key nor ``base_url``."""
         return self._key is None and self.base_url is None
+
+    @property
+    def has_key(self) -> bool:
+        """Whether there is a key; the key itself is told to nobody."""
+        return self._key is not None
+
+    def with_key(self, api_key: str) -> Client:
+        """Another client, of the same settings, with this key.
+
+        Args:
+            api_key: The key.
+
+        Raises:
+            AuthenticationError: The key holds characters that no key has.
+        """
+        return Client(
+            api_key,
+            api_version=self.api_version,
+            base_url=self.base_url,
+            region=self.region,
+            timeout=self.timeout,
+            retries=self.retries,
+        )
 
     def __repr__(self) -> str:
         if self.is_local:
@@ -192,8 +220,7 @@ class Client:
             ranking = route.task is Task.CLASSIFICATION
             confidence = 0.0 if ranking else hosted.DEFAULT_CONFIDENCE
         address = _address(route)
-        if images.is_url(image):
-            image = self._transport.download(str(image), timeout=self.timeout)
+        image = self._fetched(image)
         import cv2  # noqa: F401 - loading it is no part of preparing a picture
 
         began = time.perf_counter()
@@ -207,6 +234,22 @@ class Client:
         request, upload = _request(route, f"{address}/{route.model}", params, picture, longest)
         seconds = time.perf_counter() - began - asked
         return Prepared(route, picture, request, upload, confidence, seconds)
+
+    def open(self, image: ImageLike) -> Picture:
+        """An image of any kind as a picture that ``predict`` takes too; a URL is fetched once.
+
+        Args:
+            image: As ``predict`` takes it.
+
+        Raises:
+            ImageError: Not to be had, or not an image.
+        """
+        return images.load(self._fetched(image))
+
+    def _fetched(self, image: ImageLike) -> ImageLike:
+        if images.is_url(image):
+            return self._transport.download(str(image), timeout=self.timeout)
+        return image
 
     def route(
         self,
@@ -234,17 +277,22 @@ class Client:
             has_key=self._key is not None,
         )
 
-    def send(self, prepared: Prepared) -> Prediction:
+    def send(self, prepared: Prepared, *, stop: Stop | None = None) -> Prediction:
         """Ask the model, and understand its answer.
 
         Args:
             prepared: What ``prepare`` made.
+            stop: Ends it from another thread; an UnreachableError says so then.
 
         Raises:
             HostedError: See ``rfhosted.errors``; each says the next step.
         """
         route, upload, picture = prepared.route, prepared.upload, prepared.picture
-        reply = self._send(prepared.request, route)
+        # The models of this machine take no key, and a key has no business there.
+        key = None if route.host == THIS_MACHINE else self._key
+        reply = self._transport.send(
+            prepared.request, key, timeout=self.timeout, retries=self.retries, stop=stop
+        )
         began = time.perf_counter()
         raw = _json(reply)
         answered, answer = parse(raw, route.task, picture=picture.size, sent=upload.size)
@@ -270,11 +318,6 @@ class Client:
             "notes": self._notes(route, reply),
         }
         return prediction_of(answered, answer, shared)
-
-    def _send(self, request: wire.Request, route: Route) -> Reply:
-        # The models of this machine take no key, and a key has no business there.
-        key = None if route.host == THIS_MACHINE else self._key
-        return self._transport.send(request, key, timeout=self.timeout, retries=self.retries)
 
     def _longest_side(
         self, route: Route, picture: Picture, size: ImageSize, *, ask: bool

@@ -14,6 +14,8 @@ from matplotlib.figure import Figure
 from rfhosted.html import escape
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from matplotlib.axes import Axes
 
 #: Colours of the two API versions, apart for colour-blind people and in grey; the markers and
@@ -50,11 +52,32 @@ def new_plot(title: str, *, width: float = 7.0, height: float = 3.4) -> tuple[Pl
         width: Inches, of 110 pixels.
         height: Inches.
     """
+    plot, (axes,) = new_panels(title, [""], width=width, height=height)
+    return plot, axes
+
+
+def new_panels(
+    title: str, names: Sequence[str], *, width: float = 7.6, height: float = 2.8
+) -> tuple[Plot, list[Axes]]:
+    """A figure with several pairs of axes beside each other.
+
+    Args:
+        title: The finding, in a sentence.
+        names: What each panel shows, with its unit.
+        width: Inches, of 110 pixels.
+        height: Inches.
+    """
     plot = Plot(figsize=(width, height), dpi=110, layout="constrained", facecolor="white")
     plot.alt = f"Plot: {title}"
-    axes = plot.add_subplot()
-    axes.set_title(title, loc="left", fontsize=11)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(visible=True, axis="y", linewidth=0.5, alpha=0.5)
-    axes.set_axisbelow(True)
-    return plot, axes
+    panels = [plot.add_subplot(1, len(names), i) for i in range(1, len(names) + 1)]
+    if len(panels) == 1:
+        panels[0].set_title(title, loc="left", fontsize=11)
+    else:
+        plot.suptitle(title, x=0.01, ha="left", fontsize=11)
+    for axes, name in zip(panels, names, strict=True):
+        if len(panels) > 1:
+            axes.set_title(name, loc="left", fontsize=9)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(visible=True, axis="y", linewidth=0.5, alpha=0.5)
+        axes.set_axisbelow(True)
+    return plot, panels

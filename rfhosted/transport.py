@@ -44,11 +44,38 @@ _CHUNK = 1 << 16
 _current = threading.local()
 
 
+class Stop:
+    """Ends a request from another thread: its socket is shut, and it is not tried again."""
+
+    def __init__(self) -> None:
+        self._asked = threading.Event()
+        self._attempt: _Try | None = None
+
+    def __call__(self) -> bool:
+        """Whether it was asked for."""
+        return self._asked.is_set()
+
+    def set(self) -> None:
+        """Ask for it."""
+        self._asked.set()
+        if attempt := self._attempt:
+            attempt.shut()
+
+    def wait(self, seconds: float) -> None:
+        """Pause, for so long at most."""
+        self._asked.wait(seconds)
+
+    def watch(self, attempt: _Try | None) -> None:
+        """Know which try is under way."""
+        self._attempt = attempt
+
+
 class _Try:
     """One try and the deadline for all of it, when its socket is shut wherever it waits."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, stop: Stop) -> None:
         self.expired = False
+        self.stop = stop
         self.connection: HTTPConnection | None = None
         self.socket: socket.socket | None = None
         self._timer = threading.Timer(seconds, self._expire)
@@ -56,15 +83,21 @@ class _Try:
 
     def __enter__(self) -> Self:
         _current.attempt = self
+        self.stop.watch(self)
         self._timer.start()
         return self
 
     def __exit__(self, *error: object) -> None:
         self._timer.cancel()
+        self.stop.watch(None)
         _current.attempt = None
 
     def _expire(self) -> None:
         self.expired = True
+        self.shut()
+
+    def shut(self) -> None:
+        """Wake whoever waits on the socket."""
         sock = self.socket or getattr(self.connection, "sock", None)
         if sock is not None:
             with contextlib.suppress(OSError):  # closed in the meantime: nothing waits on it
@@ -91,6 +124,8 @@ class _Watched:
             attempt.connection = self
             # A connection that is to be closed forgets its socket before the answer is read.
             attempt.socket = getattr(self, "sock", None)
+            if attempt.stop():  # asked for while there was no socket to shut
+                raise ConnectionAbortedError
 
 
 class _WatchedHTTP(_Watched, HTTPConnection):
@@ -191,7 +226,15 @@ class Transport:
     def __repr__(self) -> str:
         return "Transport()"
 
-    def send(self, request: Request, key: ApiKey | None, *, timeout: float, retries: int) -> Reply:
+    def send(
+        self,
+        request: Request,
+        key: ApiKey | None,
+        *,
+        timeout: float,
+        retries: int,
+        stop: Stop | None = None,
+    ) -> Reply:
         """Send, and try again where that helps; the successful reply.
 
         Args:
@@ -199,11 +242,13 @@ class Transport:
             key: None sends none.
             timeout: Seconds for one try, all of it. All tries and pauses take twice that at most.
             retries: How many further tries at most.
+            stop: Ends it from another thread.
 
         Raises:
             HostedError: What ``errors.STATUSES`` says of the last status.
-            UnreachableError: No answer, or one that was cut off.
+            UnreachableError: No answer, one that was cut off, or stopped.
         """
+        stop = stop or Stop()
         policy = _Policy(total=retries, backoff_factor=0.5, backoff_jitter=0.3, backoff_max=8)
         give_up = time.monotonic() + timeout * _BUDGET_IN_TIMEOUTS
         auth = _Auth(key, in_header=request.key_in_header)
@@ -218,15 +263,17 @@ class Transport:
         failed: list[str] = []
         while True:
             seconds = min(timeout, give_up - time.monotonic())
-            outcome = self._try(call, seconds, largest=_LARGEST_ANSWER)
+            outcome = self._try(call, seconds, largest=_LARGEST_ANSWER, stop=stop)
             if isinstance(outcome, Reply) and outcome.status == 200:
                 return replace(outcome, retries=tuple(failed))
             failed.append(outcome.reason if isinstance(outcome, _Failure) else str(outcome.status))
             pause = _pause(policy, outcome, failed)
-            if pause is None or time.monotonic() + pause >= give_up:
+            if stop() or pause is None or time.monotonic() + pause >= give_up:
                 break
             policy = policy.increment(request.method, error=Urllib3Error(failed[-1]))
-            time.sleep(pause or policy.get_backoff_time())
+            stop.wait(pause or policy.get_backoff_time())
+            if stop():
+                break
         raise _error(outcome, urlsplit(request.url).netloc, key, tries=len(failed))
 
     def download(self, url: str, *, timeout: float) -> bytes:
@@ -242,7 +289,7 @@ class Transport:
         parts = urlsplit(url)
         shown = f"{parts.scheme}://{parts.hostname}{parts.path}"  # a query may hold a signature
         call = requests.Request("GET", url, auth=_Auth(None, in_header=False))
-        outcome = self._try(call, timeout, largest=_LARGEST_DOWNLOAD, follow=True)
+        outcome = self._try(call, timeout, largest=_LARGEST_DOWNLOAD, stop=Stop(), follow=True)
         if isinstance(outcome, _Failure):
             raise ImageError(f"The image at {shown} could not be fetched: {outcome.reason}")
         if outcome.status != 200:
@@ -253,12 +300,18 @@ class Transport:
         return outcome.body
 
     def _try(
-        self, call: requests.Request, seconds: float, *, largest: int, follow: bool = False
+        self,
+        call: requests.Request,
+        seconds: float,
+        *,
+        largest: int,
+        stop: Stop,
+        follow: bool = False,
     ) -> Reply | _Failure:
         began = time.perf_counter()
         answered = False
         failure: _Failure | None = None
-        with _Try(seconds) as attempt:
+        with _Try(seconds, stop) as attempt:
             try:
                 prepared = self._session.prepare_request(call)
                 with self._session.send(
@@ -277,6 +330,8 @@ class Transport:
                             return _Failure(f"it has more than {largest:,} bytes")
             except (requests.RequestException, Urllib3Error, OSError, ValueError) as error:
                 failure = _explain(error, answered=answered)
+        if stop():
+            return _Failure("it was stopped")
         if attempt.expired:
             return _Failure(f"no complete answer within {seconds:.3g} s")
         if failure:

@@ -288,11 +288,7 @@ class Client:
             HostedError: See ``rfhosted.errors``; each says the next step.
         """
         route, upload, picture = prepared.route, prepared.upload, prepared.picture
-        # The models of this machine take no key, and a key has no business there.
-        key = None if route.host == THIS_MACHINE else self._key
-        reply = self._transport.send(
-            prepared.request, key, timeout=self.timeout, retries=self.retries, stop=stop
-        )
+        reply = self._send(prepared.request, route, stop)
         began = time.perf_counter()
         raw = _json(reply)
         answered, answer = parse(raw, route.task, picture=picture.size, sent=upload.size)
@@ -304,7 +300,12 @@ class Client:
             server=_seconds(reply.headers.get("x-processing-time")),
             load=_seconds(reply.headers.get("x-model-load-time")),
             retries=reply.retries,
+            connect=reply.split.connect,
+            upload=reply.split.upload,
+            wait=reply.split.wait,
+            download=reply.split.download,
         )
+        host = THIS_MACHINE if route.host == THIS_MACHINE else urlsplit(route.host).netloc
         shared = {
             "picture": picture,
             "task": answered,
@@ -314,10 +315,18 @@ class Client:
             "upload": upload,
             "timing": timing,
             "confidence": prepared.confidence,
-            "host": THIS_MACHINE if route.host == THIS_MACHINE else urlsplit(route.host).netloc,
+            "host": f"{host}, simulated" if "simulated" in raw else host,
             "notes": self._notes(route, reply),
+            "received": len(reply.body),
         }
         return prediction_of(answered, answer, shared)
+
+    def _send(self, request: wire.Request, route: Route, stop: Stop | None = None) -> Reply:
+        # The models of this machine take no key, and a key has no business there.
+        key = None if route.host == THIS_MACHINE else self._key
+        return self._transport.send(
+            request, key, timeout=self.timeout, retries=self.retries, stop=stop
+        )
 
     def _longest_side(
         self, route: Route, picture: Picture, size: ImageSize, *, ask: bool
@@ -341,6 +350,8 @@ class Client:
 
     def _notes(self, route: Route, reply: Reply) -> tuple[str, ...]:
         notes = []
+        if label := reply.headers.get("x-rfhosted-simulated"):
+            notes.append(f"Simulated: {label}; no model looked at the picture.")
         if route.stands_in:
             notes.append(
                 f"{route.model} of this machine stands in for {route.name}, which needs an API key."

@@ -122,6 +122,31 @@ V2_ONLY_PROJECTS = frozenset(
     )
 )
 
+#: Latencies that the documentation gives, in milliseconds: V2 E2E, V2 Exec, v1 E2E, v1 Exec.
+PUBLISHED_LATENCIES = {
+    "yolov8x-640": (401, 29, 4084, 821),
+    "yolov8m-640": (757, 21, 572, 265),
+    "yolov8n-640": (384, 17, 312, 63),
+    "yolov8x-1280": (483, 97, 6431, 3032),
+    "yolov8m-1280": (416, 52, 1841, 1006),
+    "yolov8n-1280": (428, 35, 464, 157),
+}
+PUBLISHED_SOURCE = "docs.roboflow.com, Serverless Hosted API, latency of V2 and v1"
+
+
+def published_latency(model: str, version: ApiVersion) -> tuple[float, float] | None:
+    """E2E and Exec of a public model in seconds, as documented; None where nothing is.
+
+    Args:
+        model: A public name: ``yolov8n-640``.
+        version: v1 or V2.
+    """
+    if model not in PUBLISHED_LATENCIES:
+        return None
+    v2_e2e, v2_exec, v1_e2e, v1_exec = PUBLISHED_LATENCIES[model]
+    e2e, told = (v2_e2e, v2_exec) if version is ApiVersion.V2 else (v1_e2e, v1_exec)
+    return e2e / 1000, told / 1000
+
 
 @functools.cache
 def aliases() -> dict[str, str]:

@@ -26,6 +26,7 @@ from urllib3.exceptions import HTTPError as Urllib3Error
 from urllib3.util.retry import Retry
 
 from rfhosted.errors import HostedError, ImageError, UnreachableError, error_for
+from rfhosted.split import Clock, Split
 
 if TYPE_CHECKING:
     from rfhosted.keys import ApiKey
@@ -78,6 +79,7 @@ class _Try:
         self.stop = stop
         self.connection: HTTPConnection | None = None
         self.socket: socket.socket | None = None
+        self.clock = Clock()
         self._timer = threading.Timer(seconds, self._expire)
         self._timer.daemon = True
 
@@ -105,27 +107,31 @@ class _Try:
 
 
 class _Watched:
-    """Tells the current try which connection it uses; a mixin for urllib3's connections."""
+    """Tells the current try of its connection and its times; a mixin for urllib3's connections."""
 
     def connect(self) -> None:
-        self._tell()
-        super().connect()  # type: ignore[misc]  # the mixin's other half is urllib3's connection
+        with self._attempt().clock.connecting():
+            super().connect()  # type: ignore[misc]  # the mixin's other half is urllib3's connection
 
     def putrequest(self, *args: Any, **kwargs: Any) -> None:
-        self._tell()
+        self._attempt().clock.sending()
         super().putrequest(*args, **kwargs)  # type: ignore[misc]  # as above
 
     def getresponse(self) -> Any:
-        self._tell()
-        return super().getresponse()  # type: ignore[misc]  # as above
+        attempt = self._attempt()
+        attempt.clock.sent(attempt.socket)
+        response = super().getresponse()  # type: ignore[misc]  # as above
+        attempt.clock.answered()
+        return response
 
-    def _tell(self) -> None:
-        if attempt := getattr(_current, "attempt", None):
-            attempt.connection = self
-            # A connection that is to be closed forgets its socket before the answer is read.
-            attempt.socket = getattr(self, "sock", None)
-            if attempt.stop():  # asked for while there was no socket to shut
-                raise ConnectionAbortedError
+    def _attempt(self) -> _Try:
+        attempt: _Try = _current.attempt
+        attempt.connection = self  # type: ignore[assignment]  # as above
+        # A connection that is to be closed forgets its socket before the answer is read.
+        attempt.socket = getattr(self, "sock", None)
+        if attempt.stop():  # asked for while there was no socket to shut
+            raise ConnectionAbortedError
+        return attempt
 
 
 class _WatchedHTTP(_Watched, HTTPConnection):
@@ -187,7 +193,8 @@ class Reply:
         status: HTTP status.
         headers: Names in lower case.
         body: The bytes, decompressed.
-        e2e: Seconds from sending the last try to its answer's last byte.
+        e2e: Seconds from connecting or sending, in the last try, to its answer's last byte.
+        split: The parts of ``e2e``.
         retries: Why earlier tries failed, in words.
     """
 
@@ -195,6 +202,7 @@ class Reply:
     headers: dict[str, str]
     body: bytes = field(repr=False)
     e2e: float
+    split: Split
     retries: tuple[str, ...] = ()
 
 
@@ -308,7 +316,6 @@ class Transport:
         stop: Stop,
         follow: bool = False,
     ) -> Reply | _Failure:
-        began = time.perf_counter()
         answered = False
         failure: _Failure | None = None
         with _Try(seconds, stop) as attempt:
@@ -328,6 +335,7 @@ class Transport:
                         body += chunk
                         if len(body) > largest:
                             return _Failure(f"it has more than {largest:,} bytes")
+                    ended = time.perf_counter()
             except (requests.RequestException, Urllib3Error, OSError, ValueError) as error:
                 failure = _explain(error, answered=answered)
         if stop():
@@ -337,7 +345,8 @@ class Transport:
         if failure:
             return failure
         headers = {name.lower(): value for name, value in response.headers.items()}
-        return Reply(response.status_code, headers, bytes(body), time.perf_counter() - began)
+        e2e, split = attempt.clock.e2e(ended), attempt.clock.split(ended)
+        return Reply(response.status_code, headers, bytes(body), e2e, split)
 
     def _settings(self, url: str) -> dict[str, Any]:
         if urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1"):

@@ -8,7 +8,8 @@ import signal
 import sys
 import threading
 
-from rfhosted.local import serve
+from rfhosted.hosted import PUBLISHED_LATENCIES
+from rfhosted.local import like_published, serve
 
 
 def main() -> int:
@@ -17,13 +18,22 @@ def main() -> int:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen at (%(default)s)")
     parser.add_argument("--port", type=int, default=9001, help="0 takes a free one (%(default)s)")
     parser.add_argument("--key", help="key that requests must bring; without it any or none")
+    parser.add_argument(
+        "--simulate",
+        choices=["published", *PUBLISHED_LATENCIES],
+        help="pretend the documentation's latencies: of each model, or of one for all",
+    )
     options = parser.parse_args()
     stop = threading.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, lambda *_: stop.set())
     with contextlib.ExitStack() as stack:
+        named = options.simulate
+        simulate = like_published(None if named == "published" else named) if named else None
         try:
-            server = stack.enter_context(serve(options.host, options.port, options.key))
+            server = stack.enter_context(
+                serve(options.host, options.port, options.key, simulate=simulate)
+            )
         except (OSError, OverflowError) as error:
             why = getattr(error, "strerror", None) or error
             print(f"Cannot listen at {options.host}:{options.port}: {why}", file=sys.stderr)

@@ -27,12 +27,15 @@ from rfhosted.local.models import MODELS, Model
 from rfhosted.local.parameters import Parameters, read_parameters
 from rfhosted.local.refusals import BadPictureError, RefusedError, TooLongError
 from rfhosted.local.render import render
+from rfhosted.local.simulate import Simulator
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import numpy as np
     import numpy.typing as npt
+
+    from rfhosted.local.simulate import Simulation
 
 _NO_KEY_IN_ROUTE = (
     "Unauthorized access to roboflow API - check API key and make sure the key is valid for"
@@ -54,14 +57,20 @@ _GPU_FIELDS = (
 )
 
 
-def build_app(key: str | None = None, *, fetch: Callable[[str], bytes] = remote.fetch) -> Starlette:
+def build_app(
+    key: str | None = None,
+    *,
+    fetch: Callable[[str], bytes] = remote.fetch,
+    simulate: Simulation | None = None,
+) -> Starlette:
     """The server as an ASGI application.
 
     Args:
         key: Key that every request must bring; None takes any or none.
         fetch: Gets the picture behind ``image=`` addresses.
+        simulate: Times to pretend, in place of asking the models.
     """
-    service = _Service(fetch)
+    service = _Service(fetch, Simulator(simulate) if simulate else None)
     routes = [
         Route(f"{root}{path}", endpoint, methods=methods)
         for root in ("/v1", "")
@@ -93,8 +102,8 @@ class _Sent:
 
 
 class _Service:
-    def __init__(self, fetch: Callable[[str], bytes]) -> None:
-        self._fetch = fetch
+    def __init__(self, fetch: Callable[[str], bytes], simulator: Simulator | None) -> None:
+        self._fetch, self._simulator = fetch, simulator
         self._loaded: dict[str, float] = {}
         self._lock = threading.Lock()
 
@@ -141,6 +150,11 @@ class _Service:
         if v1:  # the older engine knows polygons alone
             parameters = replace(parameters, response_mask_format="polygon")
         model_id = "{dataset}/{version}".format(**request.path_params)
+        if self._simulator:
+            state["model_id"] = model_id
+            image = payload.from_base64(body) if file is None else file
+            version = ApiVersion.V1 if v1 else ApiVersion.V2
+            return await self._simulator.answer(state, image, version)
         if model_id not in MODELS:
             raise RefusedError(404, _NO_MODEL)
         state["model_id"] = model_id

@@ -13,11 +13,14 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from rfhosted.local.app import build_app
+from rfhosted.local.line import slowed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from starlette.applications import Starlette
+
+    from rfhosted.local.simulate import Simulation
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +35,21 @@ class LocalServer:
 
 
 @contextlib.contextmanager
-def serve(host: str = "127.0.0.1", port: int = 0, key: str | None = None) -> Iterator[LocalServer]:
+def serve(
+    host: str = "127.0.0.1",
+    port: int = 0,
+    key: str | None = None,
+    *,
+    simulate: Simulation | None = None,
+) -> Iterator[LocalServer]:
     """Serve the models of this machine as long as the context lasts.
 
     Args:
         host: Address to listen at; the default is reached from this machine alone.
         port: Port; 0 takes a free one.
         key: Key that every request must bring; None takes any or none.
+        simulate: Times to pretend, in place of asking the models; every answer then says so. With a
+            ``line`` the server is reached through that, at a port that is free.
 
     Yields:
         The server, ready.
@@ -47,7 +58,10 @@ def serve(host: str = "127.0.0.1", port: int = 0, key: str | None = None) -> Ite
         OSError: The port is taken, or the address is not of this machine.
         RuntimeError: The server did not start; its log says why.
     """
-    with running(build_app(key), host, port) as url:
+    with contextlib.ExitStack() as stack:
+        url = stack.enter_context(running(build_app(key, simulate=simulate), host, port))
+        if simulate and simulate.line:
+            url = stack.enter_context(slowed(simulate.line, url))
         yield LocalServer(url)
 
 

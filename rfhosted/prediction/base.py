@@ -117,6 +117,7 @@ class Prediction:
         confidence: The threshold that this prediction shows, fraction in [0, 1].
         host: Who answered: "serverless.roboflow.com", "this machine".
         notes: What a reader should know of this answer.
+        received: Bytes of the answer's body, decompressed.
     """
 
     picture: Picture = field()
@@ -129,6 +130,12 @@ class Prediction:
     confidence: float
     host: str
     notes: tuple[str, ...] = ()
+    received: int = 0
+
+    @property
+    def simulated(self) -> str | None:
+        """Which times a simulator pretended, in words; None where a model answered."""
+        return self.raw.get("simulated") if isinstance(self.raw, dict) else None
 
     @property
     def image(self) -> Image.Image:

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
-from rfhosted.parse import COCO_KEY_POINTS
+from rfhosted.hosted import COCO_KEY_POINTS
 from rfhosted.prediction.base import DISPLAY_SIZE, Prediction, Row
 
 if TYPE_CHECKING:

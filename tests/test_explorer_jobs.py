@@ -41,14 +41,6 @@ class Threads:
             assert not thread.is_alive()
 
 
-@pytest.fixture
-def raised(monkeypatch):
-    """What threads raised."""
-    errors = []
-    monkeypatch.setattr(threading, "excepthook", lambda args: errors.append(args.exc_value))
-    return errors
-
-
 def now(job):
     job()
 

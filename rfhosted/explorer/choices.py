@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from rfhosted import hosted
 from rfhosted.errors import HostedError
 from rfhosted.hosted import ApiVersion, Task
+from rfhosted.route import resolve
 
 if TYPE_CHECKING:
     from rfhosted.client import Client
@@ -52,6 +53,16 @@ def models(task: Task, client: Client) -> Options:
     if client.base_url:  # it may serve this machine's ids (the embedded server) and any other
         return [*options, here]
     return [here, *options] if client.is_local else [*options, here]
+
+
+def task_of(model: str | None) -> Task | None:
+    """Task of a model, where its name or id tells it; an id that is none is told elsewhere."""
+    if model is None:
+        return None
+    try:
+        return hosted.task_of(resolve(model))
+    except HostedError:
+        return None
 
 
 def _public_names(task: Task) -> list[str]:

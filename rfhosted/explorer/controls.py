@@ -42,14 +42,14 @@ class Controls:
 
     def __init__(self, state: ExplorerState) -> None:
         self.state = state
-        self._refreshing: int | None = None
+        self._refreshing = threading.local()
 
     def on(self, widget: Any, handler: Callable[[Any], object], name: str = "value") -> None:
         """Call ``handler`` with a widget's value when a person changes it."""
         guarded = guard(self.state, handler)
 
         def changed(change: Any) -> None:
-            if self._refreshing != threading.get_ident():
+            if not getattr(self._refreshing, "here", False):
                 guarded(change["new"])
 
         widget.observe(changed, names=name)
@@ -57,11 +57,11 @@ class Controls:
     @contextmanager
     def quietly(self) -> Iterator[None]:
         """Widgets that are set within, on this thread, do not count as a person's doing."""
-        self._refreshing = threading.get_ident()
+        self._refreshing.here = True
         try:
             yield
         finally:
-            self._refreshing = None
+            self._refreshing.here = False
 
 
 def guard(state: ExplorerState, handler: Callable[..., object]) -> Callable[..., None]:
@@ -78,7 +78,7 @@ def guard(state: ExplorerState, handler: Callable[..., object]) -> Callable[...,
         try:
             handler(*args)
         except EXPECTED as error:
-            state.fail(error)
+            state.fail(error.with_traceback(None))  # whose frames may hold what was typed
         except Exception as error:
             state.fail(error)
             raise

@@ -9,12 +9,13 @@ from rfhosted.explorer.settings import EXPECTED
 from rfhosted.transport import Stop
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     #: Runs a job, on another thread or at once.
     Spawn: TypeAlias = Callable[[Callable[[], None]], None]
-    #: What a job made, by name.
-    Made: TypeAlias = Mapping[str, Any]
+    #: What a job made, by name; what it made before it failed stays in it.
+    Made: TypeAlias = dict[str, Any]
+    Work: TypeAlias = Callable[[Stop, Made], None]
     #: Takes what was made, what went wrong, and whether the job was stopped meanwhile; names what
     #: that changed.
     Take: TypeAlias = Callable[[Made, Exception | None, bool], tuple[str, ...]]
@@ -38,6 +39,7 @@ class Jobs:
         self._spawn, self._take, self._tell = spawn, take, tell
         self._idle = threading.Condition(threading.RLock())
         self._running: Stop | None = None
+        self._later: Callable[[], None] | None = None
         self._telling = 0  # what is told may begin the next job: only then is this one over
 
     @property
@@ -45,19 +47,29 @@ class Jobs:
         """Whether a job runs that was not stopped."""
         return self._running is not None
 
-    def start(self, work: Callable[[Stop], Made]) -> bool:
-        """Begin a job; False where one runs."""
+    def start(
+        self, work: Work, *, begin: Callable[[], None], later: Callable[[], None] | None = None
+    ) -> bool:
+        """Begin a job; False where one runs.
+
+        Args:
+            work: The job.
+            begin: Called before it, where it begins.
+            later: Called when what runs is over, where the job does not begin.
+        """
         with self._idle:
             if self._running:
+                self._later = later or self._later
                 return False
             stop = self._running = Stop()
+            begin()
         self._spawn(lambda: self._do(stop, work))
         return True
 
     def stop(self) -> bool:
         """Let go of the job that runs, at once; False where none does."""
         with self._idle:
-            stop, self._running = self._running, None
+            stop, self._running, self._later = self._running, None, None
             self._idle.notify_all()
         if stop:
             stop.set()
@@ -68,11 +80,11 @@ class Jobs:
         with self._idle:
             return self._idle.wait_for(lambda: not (self._running or self._telling), timeout)
 
-    def _do(self, stop: Stop, work: Callable[[Stop], Made]) -> None:
+    def _do(self, stop: Stop, work: Work) -> None:
         made: Made = {}
         problem: Exception | None = None
         try:
-            made = work(stop)
+            work(stop, made)
         except Exception as error:
             problem = error
             if not isinstance(error, EXPECTED):
@@ -81,14 +93,17 @@ class Jobs:
             self._end(stop, made, problem)
 
     def _end(self, stop: Stop, made: Made, problem: Exception | None) -> None:
+        later = None
         with self._idle:
-            if self._running not in (stop, None):
-                return  # a later job runs: this one's outcome would be mixed with it
-            changed = self._take(made, problem, stop())
-            self._running = None
+            stopped = self._running is not stop
+            changed = self._take(made, problem, stopped)
+            if not stopped:
+                self._running, later, self._later = None, self._later, None
             self._telling += 1
         try:
             self._tell(*changed)
+            if later:
+                later()
         finally:
             with self._idle:
                 self._telling -= 1

@@ -37,6 +37,7 @@ class Panel:
     """
 
     def __init__(self, state: ExplorerState) -> None:
+        self._state = state
         self._drawing = threading.RLock()
         self.picker, self.question = PicturePicker(state), QuestionControls(state)
         self.view, self.results = ViewControls(state), Results(state)
@@ -70,10 +71,23 @@ class Panel:
             self.refresh(event)
 
     def refresh(self, event: str) -> None:
-        """Show what changed, one change at a time, on whichever thread it comes."""
+        """Show what changed, one change at a time, on whichever thread it comes.
+
+        Raises:
+            RuntimeError: A part cannot be shown, which is a defect; the others are.
+        """
+        failed: Exception | None = None
         with self._drawing:
             for group in self._groups:
-                group.refresh(event)
+                try:
+                    group.refresh(event)
+                except Exception as error:  # noqa: BLE001 - told below, in the panel and by raising
+                    failed = error
+        if failed:
+            problem = RuntimeError(f"The panel cannot show this: {failed!r}.")
+            if event != "activity":
+                self._state.fail(problem)
+            raise problem from failed
 
 
 class Explorer:
@@ -130,7 +144,7 @@ class Explorer:
 
     def _copy(self) -> str:
         result = self.result
-        shown = parts.picture(result, self.state.view) if result else ""
+        shown = parts.picture(result, self.state.answer_view) if result else ""
         return f'<div class="{self._name}">{shown}</div>'
 
     def _changed(self, event: str) -> None:

@@ -200,7 +200,8 @@ class QuestionControls(Controls):
             set_options(self.image_size, sizes, size)
             self.overlap.value = asked.overlap
             self.overlap.disabled = asked.task in parts.WITHOUT_OVERLAP
-            told = "set" if state.client.has_key else "none; this machine's models answer"
+            without = "none; this machine's models answer" if state.client.is_local else "none"
+            told = "set" if state.client.has_key else without
             self.key_state.value = parts.small(f"Key: {told}. {state.client!r}")
         self._refresh_plan()
 

@@ -66,7 +66,7 @@ class Results(Controls):
         """Show what changed."""
         state = self.state
         if event in ("answer", "view") and state.result is not None:
-            self.picture.value = parts.picture(state.result, state.view)
+            self.picture.value = parts.picture(state.result, state.answer_view)
         if event in ("activity", "answer", "view", "question", "image"):
             _set(self.status, parts.status(state))  # after the picture: what it says is to be seen
             self._refresh_buttons()
@@ -104,7 +104,7 @@ class Results(Controls):
             return parts.small(_NOTHING)
         makers: dict[str, Callable[[], str]] = {
             "Table": lambda: parts.table(result),
-            "Time": lambda: parts.timing(result, answer.source.name),
+            "Time": lambda: parts.timing(result, answer.source),
             "JSON": lambda: parts.answer(result),
             "Code": lambda: parts.code(*state.code),
             "Compare": self._compared,

@@ -6,26 +6,24 @@ last answer again and sends nothing. Observers are told what changed, on the thr
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from rfhosted import hosted
 from rfhosted.comparison import Comparison, compare
-from rfhosted.errors import HostedError
 from rfhosted.explorer import choices
 from rfhosted.explorer.jobs import Jobs, Newest, on_a_thread
 from rfhosted.explorer.settings import EXPECTED, Answer, Question, Source, View, reference
 from rfhosted.hosted import ApiVersion, Task
-from rfhosted.route import resolve
 from rfhosted.samples import sample
 from rfhosted.size_sweep import Sweep, sweep
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from rfhosted.client import Client, Prepared
-    from rfhosted.explorer.jobs import Made, Spawn
+    from rfhosted.explorer.jobs import Made, Spawn, Work
     from rfhosted.images import ImageLike
     from rfhosted.prediction import Prediction
     from rfhosted.transport import Stop
@@ -42,7 +40,6 @@ class ExplorerState:
         client: Who asks; ``set_key`` makes another.
         source: The picture, or None before there is one.
         question: What a request depends on.
-        view: What a picture of the answer depends on.
         plan: What would be sent now; why it cannot be; or None where that is not known.
         answer: The last answer; it stays when a later run fails.
         pinned: The answer that others are compared with.
@@ -57,7 +54,6 @@ class ExplorerState:
         self.client = client
         self.source: Source | None = None
         self.question = Question(api_version=client.api_version)
-        self.view = View()
         self.plan: Prepared | Exception | None = None
         self.answer: Answer | None = None
         self.pinned: Answer | None = None
@@ -66,14 +62,15 @@ class ExplorerState:
         self.notice = ""
         self.progress = (0, 0)
         self.auto = client.is_local
+        self._views = {task: View(confidence=choices.confidence_shown(task)) for task in Task}
         self._observers: list[Callable[[str], None]] = []
         self._jobs = Jobs(spawn, self._take, self._changed)
+        self._openings = Jobs(spawn, self._take, self._changed)
         self._plans = Newest(spawn, self._make_plan)
         self._viewed: tuple[Answer, View, Prediction] | None = None
-        self._again = False
 
     def __repr__(self) -> str:
-        name = self.source.name if self.source else "no picture"
+        name = self.source.title if self.source else "no picture"  # an address may hold a secret
         return f"ExplorerState({name}, {self.question}, {self.client!r})"
 
     def observe(self, tell: Callable[[str], None]) -> None:
@@ -83,14 +80,16 @@ class ExplorerState:
     def _changed(self, *events: str) -> None:
         for event in events:
             for tell in self._observers:
-                tell("activity" if event == "ended" else event)
-        if "image" in events or ("ended" in events and self._again):
-            self._outdated()
+                tell(event)
+        if "image" in events or "question" in events:
+            self._catch_up()
 
     # What a person chooses.
 
     def choose(self, image: ImageLike, name: str | None = None) -> None:
-        """Take another picture; a URL is fetched beside the main thread.
+        """Take another picture, in place of one that is still being opened.
+
+        A URL is fetched beside the main thread.
 
         Args:
             image: As ``Client.predict`` takes it.
@@ -98,11 +97,12 @@ class ExplorerState:
         """
         told, kind = reference(image)
 
-        def work(stop: Stop) -> dict[str, Any]:
-            del stop
-            return {"source": Source(self.client.open(image), name or told, kind)}
+        def work(_: Stop, made: Made) -> None:
+            made["source"] = Source(self.client.open(image), name or told, kind)
 
-        self._start("Opening the picture", work)
+        self._openings.stop()
+        self._openings.start(work, begin=lambda: self._begin("Opening the picture"))
+        self._changed("activity")
 
     def choose_sample(self, name: str) -> None:
         """Take a photograph that ships with the package.
@@ -111,6 +111,7 @@ class ExplorerState:
             ValueError: No photograph has that name.
         """
         picture = self.client.open(sample(name))
+        self._openings.stop()
         self.source = Source(picture, name, "sample")
         self._changed("image")
 
@@ -124,24 +125,19 @@ class ExplorerState:
             if name in changes:
                 changes[name] = kind(changes[name])
         asked = replace(self.question, **changes)
-        known = _task_of(asked.model)
+        known = choices.task_of(asked.model)
         if known and known is not asked.task:
             by_model = "model" in changes and "task" not in changes
             asked = replace(asked, task=known) if by_model else replace(asked, model=None)
-        if asked == self.question:
-            return
-        another_task = asked.task is not self.question.task
+        if asked.api_version is ApiVersion.V1:
+            v1, v2 = (self._why_not(asked, version) for version in ApiVersion)
+            if v1 and v1 != v2:  # what neither can is no reason
+                asked = replace(asked, api_version=ApiVersion.V2)
         self.question = asked
-        if asked.api_version is ApiVersion.V1 and self.why_not(ApiVersion.V1):
-            self.question = replace(asked, api_version=ApiVersion.V2)
-        self._changed("question")
-        if another_task:
-            shown = choices.confidence_shown(asked.task)
-            self.show(confidence=shown, classes=frozenset(), layers=None)
-        self._outdated()
+        self._changed("question")  # also where the wish was not granted: it is not to stay shown
 
     def show(self, **changes: Any) -> None:
-        """Change the view; nothing is sent. See ``View``.
+        """Change the view of the chosen task; nothing is sent. See ``View``.
 
         Raises:
             ValueError: A confidence is no fraction.
@@ -151,7 +147,7 @@ class ExplorerState:
                 raise ValueError(f"{name} is a fraction from 0 to 1, not {changes[name]!r}.")
         view = replace(self.view, **changes)
         if view != self.view:
-            self.view = view
+            self._views[self.question.task] = view
             self._changed("view")
 
     def set_auto(self, *, auto: bool) -> None:
@@ -166,12 +162,10 @@ class ExplorerState:
             AuthenticationError: The key holds characters that no key has.
         """
         self.client = self.client.with_key(api_key)
-        self.auto = self.auto and not self.spends_credits
         self.notice = "The key is set, and kept in this kernel's memory alone."
         if (self.question.model or "").startswith(hosted.LOCAL_WORKSPACE + "/"):
             self.question = replace(self.question, model=None)
         self._changed("key", "question")
-        self._outdated()
 
     def pin(self) -> None:
         """Keep the last answer as A, to compare later ones with."""
@@ -186,14 +180,25 @@ class ExplorerState:
     # What follows from the choices.
 
     @property
+    def view(self) -> View:
+        """What a picture of an answer to the question depends on; each task has its own."""
+        return self._views[self.question.task]
+
+    @property
+    def answer_view(self) -> View:
+        """What the picture of the last answer depends on."""
+        return self._views[self.answer.question.task] if self.answer else self.view
+
+    @property
     def result(self) -> Prediction | None:
         """The last prediction, as the view shows it."""
-        answer, view = self.answer, self.view
+        answer, viewed = self.answer, self._viewed
         if answer is None:
             return None
-        if self._viewed is None or self._viewed[:2] != (answer, view):
-            self._viewed = (answer, view, view.of(answer.prediction))
-        return self._viewed[2]
+        view = self._views[answer.question.task]
+        if viewed is None or viewed[0] is not answer or viewed[1] != view:
+            viewed = self._viewed = (answer, view, view.of(answer.prediction))
+        return viewed[2]
 
     @property
     def comparison(self) -> Comparison | None:
@@ -204,17 +209,18 @@ class ExplorerState:
         """
         if self.pinned is None or self.result is None or self.pinned is self.answer:
             return None
-        return compare(self.view.of(self.pinned.prediction), self.result)
+        return compare(self.answer_view.of(self.pinned.prediction), self.result)
 
     @property
     def code(self) -> tuple[str, str]:
         """Python, and lines for a shell with curl, that give exactly the last result; no key."""
-        return self.answer.code(self.view, self.client) if self.answer else ("", "")
+        return self.answer.code(self.answer_view) if self.answer else ("", "")
 
     @property
     def class_names(self) -> list[str]:
         """Classes of the answer, those most often found first; a ranking's best twenty."""
-        rows = self.answer.prediction.rows() if self.answer else []
+        fits = self.answer is not None and self.answer.question.task is self.question.task
+        rows = self.answer.prediction.rows() if self.answer and fits else []
         counts: dict[str, int] = {}
         for row in rows:
             counts[row["class_name"]] = counts.get(row["class_name"], 0) + 1
@@ -229,46 +235,41 @@ class ExplorerState:
     @property
     def busy(self) -> bool:
         """Whether something runs."""
-        return self._jobs.busy
+        return self._jobs.busy or self._openings.busy
 
     def why_not(self, version: ApiVersion | None = None) -> str | None:
         """Why the question cannot be asked (of that version), or None where it can."""
-        asked = self.question
-        return choices.why_not(self.client, asked.model, asked.task, version or asked.api_version)
+        return self._why_not(self.question, version or self.question.api_version)
+
+    def _why_not(self, asked: Question, version: ApiVersion) -> str | None:
+        return choices.why_not(self.client, asked.model, asked.task, version)
 
     @property
     def outdated(self) -> str | None:
         """Why the picture does not show what the settings say, or None where it does."""
         if self.answer is None:
             return None
-        if self.answer.source is not self.source:
-            return "Another picture is chosen: run to see it."
-        if self.answer.question != self.question:
-            return "The settings changed since: run to see what they do."
-        prediction = self.answer.prediction
-        fixed = getattr(getattr(prediction, "regions", prediction), "confidence", None) is None
-        if self.view.confidence < prediction.confidence or (
-            fixed and self.view.confidence != prediction.confidence
-        ):
-            return (
-                f"The answer was asked at confidence {prediction.confidence:.2f} and cannot tell"
-                f" what {self.view.confidence:.2f} would show: run to ask again."
-            )
-        return None
+        return self.answer.outdated(self.source, self.question, self.client) or (
+            self.answer.too_low(self.view)
+        )
 
     # What takes time.
 
     def run(self) -> None:
         """Ask the question. Does nothing while something runs: no click is paid twice."""
+        if not self._openings.busy:
+            self._run()
+
+    def _run(self, later: Callable[[], None] | None = None) -> None:
         source, question, client = self.source, self.question, self.client
         if source is None:
             return
         shown = self.view.confidence
 
-        def work(stop: Stop) -> dict[str, Any]:
-            return {"answer": _asked(client, source, question, shown, stop)}
+        def work(stop: Stop, made: Made) -> None:
+            made["answer"] = question.ask(client, source, shown, stop)
 
-        self._start("Asking " + (question.model or f"for {question.task}"), work)
+        self._start("Asking " + (question.model or f"for {question.task}"), work, later)
 
     def run_both_versions(self) -> None:
         """Ask v1, pinned as A, and V2."""
@@ -286,35 +287,38 @@ class ExplorerState:
         """Ask with the picture as it is, pinned as A, and with half of its longest side."""
         if self.source is None:
             return
-        size = self.question.image_size
+        size, longest = self.question.image_size, max(self.source.picture.size)
         if not isinstance(size, int):
             planned = getattr(self.plan, "upload", None)
-            size = max(planned.size if planned else self.source.picture.size)
+            size = max(planned.size) if planned else longest
+        size = min(size, longest)
         half = replace(self.question, image_size=max(1, size // 2))
         self._run_two(self.question, half, f"Asking at {size} px and at {size // 2} px")
 
     def _run_two(self, first: Question, second: Question, label: str) -> None:
         source, client, shown = self.source, self.client, self.view.confidence
-        if source is None:
+        before = self.question
+        if source is None or self._openings.busy:
             return
 
-        def work(stop: Stop) -> dict[str, Any]:
-            pinned = _asked(client, source, first, shown, stop)
-            self._step(1, 2)
-            answer = _asked(client, source, second, shown, stop)
-            return {"pinned": pinned, "answer": answer, "question": second}
+        def work(stop: Stop, made: Made) -> None:
+            made["answer"] = pinned = first.ask(client, source, shown, stop)
+            self._step(stop, 1, 2)
+            made |= {"pinned": pinned, "answer": second.ask(client, source, shown, stop)}
+            if self.question == before:  # else another choice was made meanwhile
+                made["question"] = second
 
         self._start(label, work)
 
     def run_sweep(self, image_sizes: tuple[ImageSize, ...] = (320, 640, 1280, "original")) -> None:
         """Send the picture at several sizes. One that is stopped keeps the sizes that were done."""
         source, question, client = self.source, self.question, self.client
-        if source is None:
+        if source is None or self._openings.busy:
             return
         shown = self.view.confidence
 
-        def work(stop: Stop) -> dict[str, Any]:
-            made = sweep(
+        def work(stop: Stop, made: Made) -> None:
+            made["sweep"] = sweep(
                 source.picture,
                 question.model,
                 image_sizes=image_sizes,
@@ -323,17 +327,16 @@ class ExplorerState:
                 overlap=question.overlap,
                 confidence=shown,
                 client=client,
-                on_step=self._step,
+                on_step=partial(self._step, stop),
                 stop=stop,
             )
-            return {"sweep": made}
 
         self._start("Sweeping the image size", work)
 
     def cancel(self) -> None:
         """Stop what runs: at once, and no answer of it counts. The last result stays."""
-        self._again = False
-        if self._jobs.stop():
+        stopped = self._jobs.stop(), self._openings.stop()
+        if any(stopped):
             self.notice = "Stopped. The last result is kept."
             self._changed("activity")
 
@@ -344,80 +347,54 @@ class ExplorerState:
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait, for code, until nothing runs; False where ``timeout`` seconds were not enough."""
-        return self._jobs.wait(timeout) and self._plans.wait(timeout)
+        return all(each.wait(timeout) for each in (self._openings, self._jobs, self._plans))
 
-    def _step(self, done: int, total: int, label: str = "") -> None:
-        self.progress = (done, total)
-        if label and self.busy:
-            self.notice = label
-        self._changed("activity")
+    def _step(self, stop: Stop, done: int, total: int, label: str = "") -> None:
+        if not stop():  # else another job may be telling
+            self.progress = (done, total)
+            self.notice = label or self.notice
+            self._changed("activity")
 
-    def _start(self, label: str, work: Callable[[Stop], Made]) -> None:
-        if self.busy:
-            return
+    def _begin(self, label: str) -> None:
         self.notice, self.problem, self.progress = f"{label} …", None, (0, 0)
-        self._jobs.start(work)
-        self._changed("activity")
+
+    def _start(self, label: str, work: Work, later: Callable[[], None] | None = None) -> None:
+        if self._jobs.start(work, begin=lambda: self._begin(label), later=later):
+            self._changed("activity")
 
     def _take(self, made: Made, problem: Exception | None, stopped: bool) -> tuple[str, ...]:
         if stopped:  # a sweep keeps the sizes that were done, other answers do not count
             made = {name: value for name, value in made.items() if name == "sweep"}
         else:
-            self.problem, self.notice = problem, "" if problem else _told(made)
+            self.problem = problem or self.problem  # another job's, since this one began
+            self.notice = "" if problem else _told(made)
         for name, value in made.items():
             setattr(self, name, value)
-        return (*("image" if name == "source" else name for name in made), "ended")
+        return (*("image" if name == "source" else name for name in made), "activity")
 
-    def _outdated(self) -> None:
-        """The question is another: look at what would be sent, and ask where that is free."""
+    def _catch_up(self) -> None:
+        """Look at what would be sent now, and ask where that is free."""
+        self.auto = self.auto and not self.spends_credits
         self._plans.ask()
-        if not self.auto or self.spends_credits or self.source is None or self.why_not():
-            return
-        self._again = self.busy
-        if not self._again:
-            self.run()
+        needed = self.busy or self.answer is None or self.outdated
+        if self.auto and needed and self.source is not None and not self.why_not():
+            self._run(later=self._catch_up)
 
     def _make_plan(self) -> None:
         self.plan = None
         if self.source is not None:
-            asked, shown = self.question, self.view.confidence
+            shown = self.view.confidence
             try:
-                self.plan = _prepared(self.client, self.source, asked, shown, ask_platform=False)
+                self.plan = self.question.prepare(
+                    self.client, self.source, shown, ask_platform=False
+                )
             except EXPECTED as error:
                 self.plan = error
         self._changed("plan")
 
 
-def _prepared(
-    client: Client, source: Source, question: Question, shown: float, *, ask_platform: bool = True
-) -> Prepared:
-    return client.prepare(
-        source.picture,
-        question.model,
-        task=question.task,
-        api_version=question.api_version,
-        image_size=question.image_size,
-        confidence=choices.confidence_asked(question.task, question.api_version, shown),
-        overlap=question.overlap,
-        ask_platform=ask_platform,
-    )
-
-
-def _asked(client: Client, source: Source, question: Question, shown: float, stop: Stop) -> Answer:
-    prepared = _prepared(client, source, question, shown)
-    return Answer(source, question, client.send(prepared, stop=stop), prepared)
-
-
-def _told(made: Mapping[str, Any]) -> str:
+def _told(made: Made) -> str:
     if "answer" in made:
         prediction: Prediction = made["answer"].prediction
         return f"Answered in {prediction.timing.e2e * 1000:.0f} ms."
     return "The sweep is done." if "sweep" in made else ""
-
-
-def _task_of(model: str | None) -> Task | None:
-    if model is None:
-        return None
-    with contextlib.suppress(HostedError):  # no such id: said where it is asked
-        return hosted.task_of(resolve(model))
-    return None

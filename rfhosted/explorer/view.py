@@ -111,7 +111,8 @@ class ViewControls(Controls):
             self.labels.layout.display = display_when(task is not Task.CLASSIFICATION)
             self.line_width.value = view.line_width or 0
             self.line_width.layout.display = display_when(bool(layers))
-            if event == "answer":
+            if event != "view" or view.classes != set(self.classes.value):
                 names = self.state.class_names
                 names += sorted(view.classes - set(names))
-                set_options(self.classes, [(name, name) for name in names], tuple(view.classes))
+                chosen = tuple(name for name in names if name in view.classes)
+                set_options(self.classes, [(name, name) for name in names], chosen)

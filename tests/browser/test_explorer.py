@@ -333,7 +333,7 @@ def test_the_keyboard_reaches_everything(open_panel):
 
 def test_the_picture_of_the_readme(open_panel):
     """``pytest tests/browser -k readme`` makes it: notebooks/explorer.jpg is a copy."""
-    panel = open_panel(width=1500, height=1300)
+    panel = open_panel(width=1500, height=1600)
     panel.choose("Task type", "Instance segmentation")
     panel.wait_for_answer()
     panel.tab("Time")

@@ -161,8 +161,13 @@ large = Image.open(photo).resize((3000, 3000))
 line = Line(up=20e6 / 8, down=50e6 / 8, round_trip=0.03)  # bytes a second, seconds
 with simulated(like_published("yolov8n-640", line=line)) as client:
     sizes = rfhosted.benchmark(
-        "yolov8n-640", large, api_versions=["v2"], image_sizes=[320, 640, 1280, "original"],
-        requests=5, warmup=1, client=client,
+        "yolov8n-640",
+        large,
+        api_versions=["v2"],
+        image_sizes=[320, 640, 1280, "original"],
+        requests=5,
+        warmup=1,
+        client=client,
     )
 sizes.plot_parts()
 ---
@@ -196,11 +201,18 @@ two_workers = Simulation(
 with simulated(two_workers) as client:
     for clients in (1, 2, 8):
         b = rfhosted.benchmark(
-            "yolov8n-640", photo, api_versions=["v2"], requests=40, concurrency=clients, client=client
+            "yolov8n-640",
+            photo,
+            api_versions=["v2"],
+            requests=40,
+            concurrency=clients,
+            client=client,
         )
         row, parts = b.rows()[0], b.parts()[0]
-        print(f"{clients} at once: {row['rate']:.0f} answers/s, E2E {row['e2e_p50'] * 1000:.0f} ms, "
-              f"of it queue {parts['queue'] * 1000:.0f} ms (simulated)")
+        print(
+            f"{clients} at once: {row['rate']:.0f} answers/s, E2E {row['e2e_p50'] * 1000:.0f} ms, "
+            f"of it queue {parts['queue'] * 1000:.0f} ms (simulated)"
+        )
 ---
 # When requests do not wait for answers
 
@@ -211,11 +223,19 @@ stall = Simulation(times=two_workers.times, workers=8, stall=(1.0, 1.0), label="
 for rate in (None, 20):
     with simulated(stall) as client:
         b = rfhosted.benchmark(
-            "yolov8n-640", photo, api_versions=["v2"], requests=60, rate=rate, warmup=0, client=client
+            "yolov8n-640",
+            photo,
+            api_versions=["v2"],
+            requests=60,
+            rate=rate,
+            warmup=0,
+            client=client,
         )
     row = b.rows()[0]
-    print("open loop, 20/s:" if rate else "closed loop:    ",
-          f"median {row['e2e_p50'] * 1000:.0f} ms, p90 {row['e2e_p90'] * 1000:.0f} ms (simulated)")
+    print(
+        "open loop, 20/s:" if rate else "closed loop:    ",
+        f"median {row['e2e_p50'] * 1000:.0f} ms, p90 {row['e2e_p90'] * 1000:.0f} ms (simulated)",
+    )
 ---
 # 5. Your own key
 

@@ -98,6 +98,33 @@ rfhosted.predict("my.jpg", "my-project/3")      # your own
 ```
 """
 
+EXPLORE = """
+# Explore a model
+
+Pick the **task type**, the **API version** and the **image size**, press *Run*, and see at once what changes.
+Without an API key this machine's models answer; a hosted call is made when you press *Run*, never before.
+---
+import rfhosted
+
+explorer = rfhosted.explore()
+explorer
+---
+# From the panel to code
+
+`run` presses *Run* from code. What the panel shows is `explorer.result`, a prediction like any other; the
+tab *Code* writes down what gives exactly this result.
+---
+explorer.run().filter(confidence=0.6)
+---
+# Things to try
+
+- Move *Confidence*: the picture is drawn again, and nothing is sent. Change *Overlap*: that asks again.
+- *Compare*: press *v1 against V2*, or *Pin as A*, change anything, and look at what only A or only B found.
+- *Sweep*: the same picture at four sizes. How small may it get before the answer changes?
+- Your own picture: a path, an address or an upload. Your own key: type it into *API key* and press Enter; it
+  is kept in the kernel's memory alone.
+"""
+
 
 def notebook(text: str) -> nbformat.NotebookNode:
     cells = []
@@ -115,7 +142,7 @@ def _is_prose(part: str) -> bool:
 
 
 def main() -> None:
-    for name, text in {"1_first_prediction": FIRST}.items():
+    for name, text in {"1_first_prediction": FIRST, "2_explore": EXPLORE}.items():
         made = notebook(text)
         NotebookClient(made, timeout=120, resources={"metadata": {"path": str(HERE)}}).execute()
         for cell in made.cells:

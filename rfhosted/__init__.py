@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     )
     from rfhosted.explorer import Explorer, explore
     from rfhosted.hosted import ApiVersion, Task
+    from rfhosted.latency import Benchmark, benchmark, published
     from rfhosted.prediction import Prediction
     from rfhosted.samples import sample, sample_names
     from rfhosted.size_sweep import Sweep, sweep
@@ -46,6 +47,7 @@ _HOMES = {
     ),
     "explorer": ("Explorer", "explore"),
     "hosted": ("ApiVersion", "Task"),
+    "latency": ("Benchmark", "benchmark", "published"),
     "prediction": ("Prediction",),
     "samples": ("sample", "sample_names"),
     "size_sweep": ("Sweep", "sweep"),
@@ -56,6 +58,7 @@ __version__ = "0.1.0"
 __all__ = [
     "ApiVersion",
     "AuthenticationError",
+    "Benchmark",
     "Client",
     "Comparison",
     "Explorer",
@@ -75,9 +78,11 @@ __all__ = [
     "UnexpectedAnswerError",
     "UnreachableError",
     "UnsupportedError",
+    "benchmark",
     "compare",
     "explore",
     "predict",
+    "published",
     "sample",
     "sample_names",
     "sweep",

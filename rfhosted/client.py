@@ -288,11 +288,7 @@ class Client:
             HostedError: See ``rfhosted.errors``; each says the next step.
         """
         route, upload, picture = prepared.route, prepared.upload, prepared.picture
-        # The models of this machine take no key, and a key has no business there.
-        key = None if route.host == THIS_MACHINE else self._key
-        reply = self._transport.send(
-            prepared.request, key, timeout=self.timeout, retries=self.retries, stop=stop
-        )
+        reply = self._send(prepared.request, route, stop)
         began = time.perf_counter()
         raw = _json(reply)
         answered, answer = parse(raw, route.task, picture=picture.size, sent=upload.size)
@@ -324,6 +320,13 @@ class Client:
             "received": len(reply.body),
         }
         return prediction_of(answered, answer, shared)
+
+    def _send(self, request: wire.Request, route: Route, stop: Stop | None = None) -> Reply:
+        # The models of this machine take no key, and a key has no business there.
+        key = None if route.host == THIS_MACHINE else self._key
+        return self._transport.send(
+            request, key, timeout=self.timeout, retries=self.retries, stop=stop
+        )
 
     def _longest_side(
         self, route: Route, picture: Picture, size: ImageSize, *, ask: bool

@@ -97,6 +97,13 @@ DEFAULT_MODELS = {
 LOCAL_WORKSPACE = "local"
 LOCAL_MODELS = {task: f"{LOCAL_WORKSPACE}/{task}" for task in Task}
 
+#: The COCO person skeleton, by slot: what a public key-point model answers.
+COCO_KEY_POINTS = (
+    *("nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder"),
+    *("right_shoulder", "left_elbow", "right_elbow", "left_wrist", "right_wrist", "left_hip"),
+    *("right_hip", "left_knee", "right_knee", "left_ankle", "right_ankle"),
+)
+
 #: Tasks of the projects behind the public names.
 _PUBLIC_PROJECTS = {
     "coco": Task.OBJECT_DETECTION,

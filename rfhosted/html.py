@@ -114,11 +114,11 @@ def block(text: str, label: str) -> str:
         text: The text; its lines stay lines.
         label: What assistive technology calls the box.
     """
-    lines = "\n".join(escape(line) for line in text.splitlines())
+    exact = _escape_markup(text.encode("utf-8", "replace").decode())  # no halves of characters
     style = "max-height:420px;overflow:auto;padding:8px;border:1px solid currentColor;margin:4px 0"
     return (
         f'<pre tabindex="0" role="region" aria-label="{escape(label)}" style="{style};'
-        f'white-space:pre-wrap;overflow-wrap:anywhere">{lines}</pre>'
+        f'white-space:pre-wrap;overflow-wrap:anywhere">{exact}</pre>'
     )
 
 

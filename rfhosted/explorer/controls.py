@@ -30,7 +30,8 @@ STYLE = """<style>
 .rfhosted-pointer .noUi-target {cursor: pointer}
 .rfhosted-panel .widget-html-content {line-height: 1.35}
 .rfhosted-panel .widget-tab-contents {overflow: visible}
-.rfhosted-panel .widget-tab .lm-TabBar-tab {flex: 1 1 auto; min-width: 0; padding: 0 6px}
+.rfhosted-panel .lm-TabBar-tab {flex: 1 1 auto !important; min-width: 0 !important;
+  padding: 0 6px !important}
 .rfhosted-panel table {border-collapse: collapse}
 .rfhosted-panel .rfhosted img {display: block}
 </style>"""

@@ -110,6 +110,19 @@ class Explorer:
         """The last prediction as the panel shows it, or None."""
         return self.state.result
 
+    def run(self) -> Prediction | None:
+        """Press Run from code, and wait for the result.
+
+        Raises:
+            HostedError: What the panel shows as well.
+        """
+        self.state.run()
+        self.state.wait()
+        self.save_picture()
+        if self.state.problem:
+            raise self.state.problem
+        return self.result
+
     @property
     def panel(self) -> Panel:
         """The widgets, made when they are first wanted."""

@@ -15,7 +15,7 @@ from rfhosted.samples import sample
 from rfhosted.upload import scaled
 
 if TYPE_CHECKING:
-    from rfhosted.explorer.settings import View
+    from rfhosted.explorer.settings import Source, View
     from rfhosted.explorer.state import ExplorerState
     from rfhosted.prediction import Prediction
 
@@ -132,10 +132,11 @@ def table(prediction: Prediction) -> str:
     return html.scrolling(shown, "Table of what was found") + more
 
 
-def timing(prediction: Prediction, name: str) -> str:
+def timing(prediction: Prediction, source: Source) -> str:
     """Where the time went, and what would measure it properly."""
+    name = f"rfhosted.sample({source.name!r})" if source.kind == "sample" else repr(source.name)
     measure = (
-        f"rfhosted.benchmark([{prediction.model!r}], [{name!r}], "
+        f"rfhosted.benchmark([{prediction.model!r}], [{name}], "
         f"api_versions=({str(prediction.api_version)!r},), "
         f"image_sizes=({max(prediction.upload.size)},), requests=20)"
     )

@@ -104,7 +104,7 @@ class Results(Controls):
             return parts.small(_NOTHING)
         makers: dict[str, Callable[[], str]] = {
             "Table": lambda: parts.table(result),
-            "Time": lambda: parts.timing(result, answer.source.name),
+            "Time": lambda: parts.timing(result, answer.source),
             "JSON": lambda: parts.answer(result),
             "Code": lambda: parts.code(*state.code),
             "Compare": self._compared,

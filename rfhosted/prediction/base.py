@@ -176,6 +176,8 @@ class Prediction:
         raise NotImplementedError
 
     def _display(self, max_side: int) -> Image.Image:
+        if max_side < 1:
+            raise ValueError(f"max_side is a number of pixels, not {max_side!r}.")
         return self.picture.at(scaled(self.picture.size, max_side))
 
     def to_pandas(self) -> pd.DataFrame:

@@ -57,6 +57,10 @@ class Panel:
         self.whole.get_by_role("tab", name=name).click()
 
     @property
+    def page_of_tab(self) -> Locator:
+        return self.whole.locator(".widget-tab-contents")
+
+    @property
     def status(self) -> Locator:
         return self.whole.get_by_role("status")
 
@@ -118,8 +122,10 @@ def test_five_tasks(open_panel, run_axe, theme, width):
 def test_the_layout_holds(open_panel, width):
     panel = open_panel(width=width, height=1500)
     panel.run()
-    for name in ("Table", "Time", "JSON", "Code"):
+    pages = {"Table": "class_name", "Time": "prepare", "JSON": "inference_id", "Code": "curl"}
+    for name, text in pages.items():
         panel.tab(name)
+        expect(panel.page_of_tab).to_contain_text(text)
         panel.notebook.screenshot(f"explorer-layout-{width}-{name}")
         overflow = "panel => panel.scrollWidth > panel.clientWidth + 1"
         assert not panel.whole.evaluate(overflow), name
@@ -323,3 +329,15 @@ def test_the_keyboard_reaches_everything(open_panel):
         *("Confidence", "Show boxes", "Show labels", "Line width", "Classes", "Table"),
     ):
         assert name in told, (name, told)
+
+
+def test_the_picture_of_the_readme(open_panel):
+    """``pytest tests/browser -k readme`` makes it: notebooks/explorer.jpg is a copy."""
+    panel = open_panel(width=1500, height=1600)
+    panel.choose("Task type", "Instance segmentation")
+    panel.wait_for_answer()
+    panel.tab("Time")
+    expect(panel.page_of_tab).to_contain_text("prepare")
+    made = panel.notebook.screenshot("explorer").with_suffix(".jpg")
+    panel.whole.screenshot(path=made, type="jpeg", quality=80)
+    assert made.stat().st_size < 400_000

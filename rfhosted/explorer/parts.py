@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from rfhosted.explorer.state import ExplorerState
     from rfhosted.prediction import Prediction
 
-#: Of the shown picture: longest side in pixels, and bytes as a JPEG. A saved notebook holds it
-#: twice at most, and has 200 kB for a whole panel.
-SHOWN_SIDE, SHOWN_BYTES = 800, 45_000
+#: Longest side in pixels, and bytes as a JPEG: of the shown picture, and of the copy that a saved
+#: notebook keeps for readers without a kernel. It has 200 kB for all of a panel and that copy.
+SHOWN, COPY = (800, 45_000), (640, 20_000)
 WITHOUT_OVERLAP = frozenset({Task.CLASSIFICATION, Task.SEMANTIC_SEGMENTATION})
 ABOUT_V1 = "V2 is recommended. A request has 20 MB on V2 and 5 MB on v1."
 _THUMBNAIL = 64  # pixels, longest side
@@ -42,7 +42,7 @@ def thumbnail(name: str) -> str:
     """A sample, small."""
     picture = load(sample(name))
     image = picture.at(scaled(picture.size, _THUMBNAIL))
-    source = html.jpeg_data_uri(image, 3_000)
+    source = html.jpeg_data_uri(image, 2_000)
     look = "width:100%;height:44px;object-fit:cover"
     return f'<img alt="Sample {html.escape(name)}" src="{source}" style="{look}">'
 
@@ -106,8 +106,15 @@ def _problem(error: Exception) -> str:
     )
 
 
-def picture(prediction: Prediction, view: View) -> str:
-    """The drawn picture and its caption."""
+def picture(prediction: Prediction, view: View, limits: tuple[int, int] = SHOWN) -> str:
+    """The drawn picture and its caption.
+
+    Args:
+        prediction: What is drawn, filtered.
+        view: How it is drawn.
+        limits: Longest side in pixels, and bytes as a JPEG.
+    """
+    side, most = limits
     options: dict[str, Any] = {}
     if prediction.task in (
         *(Task.OBJECT_DETECTION, Task.INSTANCE_SEGMENTATION, Task.KEYPOINT_DETECTION),
@@ -116,9 +123,9 @@ def picture(prediction: Prediction, view: View) -> str:
         options = {"layers": layers, "labels": view.labels, "line_width": view.line_width}
     elif prediction.task is Task.SEMANTIC_SEGMENTATION:
         options = {"labels": view.labels}
-    return prediction.html(
-        max_side=SHOWN_SIDE, max_bytes=SHOWN_BYTES, table_rows=0, **options
-    ) + small(f"Shown: what is above {prediction.confidence:.2f}.")
+    return prediction.html(max_side=side, max_bytes=most, table_rows=0, **options) + small(
+        f"Shown: what is above {prediction.confidence:.2f}."
+    )
 
 
 def table(prediction: Prediction) -> str:

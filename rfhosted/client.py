@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import functools
-import json
-import numbers
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from rfhosted import embedded, hosted, images, metadata, wire
-from rfhosted.errors import UnexpectedAnswerError
 from rfhosted.hosted import ApiVersion, Region, Task
 from rfhosted.keys import ApiKey, find_key
 from rfhosted.parse import parse
 from rfhosted.prediction import Prediction, Timing, check_fraction, prediction_of
-from rfhosted.route import THIS_MACHINE, Route, check_region, find_route
-from rfhosted.transport import Reply, Stop, Transport
-from rfhosted.upload import ImageSize, Upload, fit
+from rfhosted.route import THIS_MACHINE, Route, check_region, checked_base_url, find_route
+from rfhosted.transport import Reply, Transport, seconds_of
+from rfhosted.upload import ImageSize, Upload, check_size, fit
 
 if TYPE_CHECKING:
+    from rfhosted.connection import Stop
     from rfhosted.images import ImageLike, Picture
 
 _V2_IS_RECOMMENDED = "v1 is the legacy API: Roboflow recommends V2 (api_version='v2')."
@@ -96,7 +94,7 @@ class Client:
         self._key = api_key or find_key()
         self.api_version = ApiVersion(api_version)
         self.region = Region(region)
-        self.base_url = _checked_url(base_url)
+        self.base_url = checked_base_url(base_url)
         if timeout <= 0 or retries < 0:
             raise ValueError("timeout is more than 0 seconds, retries is 0 or more.")
         self.timeout = timeout
@@ -213,7 +211,7 @@ class Client:
         """
         check_fraction("confidence", confidence)
         check_fraction("overlap", overlap)
-        _check_size(image_size)
+        check_size(image_size)
         version = ApiVersion(api_version or self.api_version)
         route = self.route(model, task=task, api_version=version)
         if confidence is None:
@@ -290,15 +288,15 @@ class Client:
         route, upload, picture = prepared.route, prepared.upload, prepared.picture
         reply = self._send(prepared.request, route, stop)
         began = time.perf_counter()
-        raw = _json(reply)
+        raw = reply.json()
         answered, answer = parse(raw, route.task, picture=picture.size, sent=upload.size)
         timing = Timing(
             prepare=prepared.seconds,
             e2e=reply.e2e,
-            exec=_seconds(raw.get("time")),
+            exec=seconds_of(raw.get("time")),
             parse=time.perf_counter() - began,
-            server=_seconds(reply.headers.get("x-processing-time")),
-            load=_seconds(reply.headers.get("x-model-load-time")),
+            server=seconds_of(reply.headers.get("x-processing-time")),
+            load=seconds_of(reply.headers.get("x-model-load-time")),
             retries=reply.retries,
             connect=reply.split.connect,
             upload=reply.split.upload,
@@ -403,41 +401,3 @@ def _address(route: Route) -> str:
     if route.host != THIS_MACHINE:
         return route.host
     return embedded.address() + ("/v1" if route.version is ApiVersion.V1 else "")
-
-
-def _json(reply: Reply) -> Any:
-    try:
-        return json.loads(reply.body)
-    except ValueError:
-        text = reply.body.decode("utf-8", "replace")
-    raise UnexpectedAnswerError(
-        "The answer is not JSON: perhaps a proxy or a login page answered",
-        status=reply.status,
-        raw=text,
-    )
-
-
-def _seconds(value: Any) -> float | None:
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        return None
-
-
-def _check_size(size: ImageSize) -> None:
-    whole = isinstance(size, numbers.Integral) and not isinstance(size, bool) and size > 0
-    if not (size is None or size == "original" or whole):
-        raise ValueError(
-            f"image_size is a number of pixels, 'original' or None (automatic), not {size!r}."
-        )
-
-
-def _checked_url(url: str | None) -> str | None:
-    if url is None:
-        return None
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("base_url looks like http://host:port.")
-    if parts.query or parts.username:
-        raise ValueError("base_url holds no key and no user: pass api_key=.")
-    return url.rstrip("/")

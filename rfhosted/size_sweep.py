@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from rfhosted import hosted, html
 from rfhosted.client import default_client
 from rfhosted.comparison import compare
+from rfhosted.connection import Stop
 from rfhosted.errors import HostedError
-from rfhosted.transport import Stop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -190,7 +190,7 @@ def sweep(
         on_step: Called before each request with how many are done, how many there are, and what
             comes now; and once in the end.
         stop: Asked before each request; when it says True, the rest is left out. A
-            ``rfhosted.transport.Stop`` ends the request that is under way, too.
+            ``rfhosted.connection.Stop`` ends the request that is under way, too.
 
     Raises:
         HostedError: The first error, where no size was answered or the request before them failed.

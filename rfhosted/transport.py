@@ -1,35 +1,36 @@
 """Send a request and bring back the reply: pooled, timed, tried again where that helps.
 
-The only module that imports requests. The key is put on a request at the last moment, and nothing
-that leaves this module, an error or a log line, holds it.
+No other module but connection.py imports requests. The key is put on a request at the last moment,
+and nothing that leaves this module, an error or a log line, holds it.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
 import random
 import re
-import socket
-import threading
 import time
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError as Urllib3Error
 from urllib3.util.retry import Retry
 
-from rfhosted.errors import HostedError, ImageError, UnreachableError, error_for
-from rfhosted.split import Clock, Split
+from rfhosted.connection import Adapter, Stop, Try
+from rfhosted.errors import (
+    HostedError,
+    ImageError,
+    UnexpectedAnswerError,
+    UnreachableError,
+    error_for,
+)
 
 if TYPE_CHECKING:
     from rfhosted.keys import ApiKey
+    from rfhosted.split import Split
     from rfhosted.wire import Request
 
 #: Statuses worth another try. 502 is a hiccup once, and a broken model after.
@@ -41,119 +42,6 @@ _BUDGET_IN_TIMEOUTS = 2
 _LARGEST_DOWNLOAD = 100_000_000  # bytes of a picture from a URL
 _LARGEST_ANSWER = 500_000_000  # bytes; a runaway answer must not eat the memory
 _CHUNK = 1 << 16
-
-_current = threading.local()
-
-
-class Stop:
-    """Ends a request from another thread: its socket is shut, and it is not tried again."""
-
-    def __init__(self) -> None:
-        self._asked = threading.Event()
-        self._attempt: _Try | None = None
-
-    def __call__(self) -> bool:
-        """Whether it was asked for."""
-        return self._asked.is_set()
-
-    def set(self) -> None:
-        """Ask for it."""
-        self._asked.set()
-        if attempt := self._attempt:
-            attempt.shut()
-
-    def wait(self, seconds: float) -> None:
-        """Pause, for so long at most."""
-        self._asked.wait(seconds)
-
-    def watch(self, attempt: _Try | None) -> None:
-        """Know which try is under way."""
-        self._attempt = attempt
-
-
-class _Try:
-    """One try and the deadline for all of it, when its socket is shut wherever it waits."""
-
-    def __init__(self, seconds: float, stop: Stop) -> None:
-        self.expired = False
-        self.stop = stop
-        self.connection: HTTPConnection | None = None
-        self.socket: socket.socket | None = None
-        self.clock = Clock()
-        self._timer = threading.Timer(seconds, self._expire)
-        self._timer.daemon = True
-
-    def __enter__(self) -> Self:
-        _current.attempt = self
-        self.stop.watch(self)
-        self._timer.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._timer.cancel()
-        self.stop.watch(None)
-        _current.attempt = None
-
-    def _expire(self) -> None:
-        self.expired = True
-        self.shut()
-
-    def shut(self) -> None:
-        """Wake whoever waits on the socket."""
-        sock = self.socket or getattr(self.connection, "sock", None)
-        if sock is not None:
-            with contextlib.suppress(OSError):  # closed in the meantime: nothing waits on it
-                sock.shutdown(socket.SHUT_RDWR)
-
-
-class _Watched:
-    """Tells the current try of its connection and its times; a mixin for urllib3's connections."""
-
-    def connect(self) -> None:
-        with self._attempt().clock.connecting():
-            super().connect()  # type: ignore[misc]  # the mixin's other half is urllib3's connection
-
-    def putrequest(self, *args: Any, **kwargs: Any) -> None:
-        self._attempt().clock.sending()
-        super().putrequest(*args, **kwargs)  # type: ignore[misc]  # as above
-
-    def getresponse(self) -> Any:
-        attempt = self._attempt()
-        attempt.clock.sent(attempt.socket)
-        response = super().getresponse()  # type: ignore[misc]  # as above
-        attempt.clock.answered()
-        return response
-
-    def _attempt(self) -> _Try:
-        attempt: _Try = _current.attempt
-        attempt.connection = self  # type: ignore[assignment]  # as above
-        # A connection that is to be closed forgets its socket before the answer is read.
-        attempt.socket = getattr(self, "sock", None)
-        if attempt.stop():  # asked for while there was no socket to shut
-            raise ConnectionAbortedError
-        return attempt
-
-
-class _WatchedHTTP(_Watched, HTTPConnection):
-    pass
-
-
-class _WatchedHTTPS(_Watched, HTTPSConnection):
-    pass
-
-
-class _HTTPPool(HTTPConnectionPool):
-    ConnectionCls = _WatchedHTTP
-
-
-class _HTTPSPool(HTTPSConnectionPool):
-    ConnectionCls = _WatchedHTTPS
-
-
-class _Adapter(HTTPAdapter):
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
 
 
 class _Auth(requests.auth.AuthBase):
@@ -205,6 +93,30 @@ class Reply:
     split: Split
     retries: tuple[str, ...] = ()
 
+    def json(self) -> Any:
+        """The body as JSON.
+
+        Raises:
+            UnexpectedAnswerError: It is none; the text is kept.
+        """
+        try:
+            return json.loads(self.body)
+        except ValueError:
+            text = self.body.decode("utf-8", "replace")
+        raise UnexpectedAnswerError(
+            "The answer is not JSON: perhaps a proxy or a login page answered",
+            status=self.status,
+            raw=text,
+        )
+
+
+def seconds_of(told: Any) -> float | None:
+    """Seconds that a body or a header tells; None where that is no number."""
+    try:
+        return float(told)
+    except (TypeError, ValueError):
+        return None
+
 
 @dataclass(frozen=True, slots=True)
 class _Failure:
@@ -229,7 +141,7 @@ class Transport:
     def __init__(self) -> None:
         self._session = requests.Session()
         for scheme in ("http://", "https://"):
-            self._session.mount(scheme, _Adapter(pool_maxsize=32))
+            self._session.mount(scheme, Adapter(pool_maxsize=32))
 
     def __repr__(self) -> str:
         return "Transport()"
@@ -318,7 +230,7 @@ class Transport:
     ) -> Reply | _Failure:
         answered = False
         failure: _Failure | None = None
-        with _Try(seconds, stop) as attempt:
+        with Try(seconds, stop) as attempt:
             try:
                 prepared = self._session.prepare_request(call)
                 with self._session.send(

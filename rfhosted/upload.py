@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -38,6 +39,19 @@ class Upload:
     format: str
     quality: int | None
     changes: str
+
+
+def check_size(size: ImageSize) -> None:
+    """Refuse what is no image size.
+
+    Raises:
+        ValueError: Neither a number of pixels, nor "original", nor None.
+    """
+    whole = isinstance(size, numbers.Integral) and not isinstance(size, bool) and size > 0
+    if not (size is None or size == "original" or whole):
+        raise ValueError(
+            f"image_size is a number of pixels, 'original' or None (automatic), not {size!r}."
+        )
 
 
 def scaled(size: tuple[int, int], longest: int) -> tuple[int, int]:

@@ -16,7 +16,7 @@ from test_html import Tree
 
 from rfhosted import AuthenticationError, Client, TooLargeError, sample, sweep
 from rfhosted.client import default_client
-from rfhosted.transport import Stop
+from rfhosted.connection import Stop
 
 TASK = "object-detection"
 #: In the scripted answers' own pixels, which are those of the picture that is sent.

@@ -10,8 +10,9 @@ import pytest
 from conftest import Answer, recordings
 
 from rfhosted import errors
+from rfhosted.connection import Stop
 from rfhosted.keys import ApiKey
-from rfhosted.transport import Stop, Transport
+from rfhosted.transport import Transport
 from rfhosted.wire import Request
 
 REFUSALS = [r for r in recordings() if r.status >= 400 and r.body]
@@ -21,7 +22,7 @@ REFUSALS = [r for r in recordings() if r.status >= 400 and r.body]
 def pauses(monkeypatch) -> list[float]:
     """Pauses between tries, not slept."""
     slept: list[float] = []
-    monkeypatch.setattr("rfhosted.transport.Stop.wait", lambda _, seconds: slept.append(seconds))
+    monkeypatch.setattr("rfhosted.connection.Stop.wait", lambda _, seconds: slept.append(seconds))
     return slept
 
 
@@ -299,7 +300,7 @@ def test_a_request_is_stopped_from_another_thread(scripted):
 
 def test_what_was_stopped_is_not_tried_again(scripted, monkeypatch):
     stop = Stop()
-    monkeypatch.setattr("rfhosted.transport.Stop.wait", lambda *_: stop.set())
+    monkeypatch.setattr("rfhosted.connection.Stop.wait", lambda *_: stop.set())
     scripted.say(Answer(status=503))
     with pytest.raises(errors.ModelNotReadyError):
         Transport().send(Request(f"{scripted.url}/a/1"), None, timeout=20, retries=3, stop=stop)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from rfhosted.connection import Stop
 from rfhosted.explorer.settings import EXPECTED
-from rfhosted.transport import Stop
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,9 +14,9 @@ from rfhosted.hosted import ApiVersion, Task
 
 if TYPE_CHECKING:
     from rfhosted.client import Client, Prepared
+    from rfhosted.connection import Stop
     from rfhosted.images import ImageLike, Picture
     from rfhosted.prediction import Prediction
-    from rfhosted.transport import Stop
     from rfhosted.upload import ImageSize
 
 

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from rfhosted.client import Client, Prepared
+    from rfhosted.connection import Stop
     from rfhosted.explorer.jobs import Made, Spawn, Work
     from rfhosted.images import ImageLike
     from rfhosted.prediction import Prediction
-    from rfhosted.transport import Stop
     from rfhosted.upload import ImageSize
 
 #: What an observer is told: which part of the state changed.

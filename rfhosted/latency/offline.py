@@ -12,9 +12,10 @@ from rfhosted.hosted import ApiVersion
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from rfhosted.connection import Stop
     from rfhosted.local import Simulation
     from rfhosted.route import Route
-    from rfhosted.transport import Reply, Stop
+    from rfhosted.transport import Reply
     from rfhosted.wire import Request
 
 

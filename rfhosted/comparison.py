@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     Pair = tuple[Row, Row, float]
 
-_SIDE, _SMALLEST_SIDE = 640, 160  # pixels of one picture in the HTML
+_SIDE = 640  # pixels of one picture in the HTML
 _JPEG_BYTES = 30_000  # of one picture in the HTML; base64 adds a third
 _SHOWN_ROWS, _UNFOLDED_ROWS = 40, 12
 #: What a table of a task tells of either side, besides the class.
@@ -318,14 +318,7 @@ def _milliseconds(seconds: float | None) -> str:
 
 
 def _figure(name: str, prediction: Prediction, max_bytes: int, max_side: int) -> str:
-    side = max_side
-    while True:
-        image = prediction.draw(max_side=side)
-        source = html.jpeg_data_uri(image, max_bytes)
-        # Four characters of text hold three bytes.
-        if len(source) * 3 / 4 <= max_bytes + 30 or side <= _SMALLEST_SIDE:
-            break
-        side = int(side * 0.75)
+    source = html.jpeg_data_uri(prediction.draw(max_side=max_side), max_bytes)
     alt = f"{name}, the picture with the result of {prediction.task}: {prediction.summary()}"
     caption = html.escape(" · ".join(prediction.caption()[:2]))  # the rest is in the table
     return (

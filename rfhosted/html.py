@@ -11,22 +11,33 @@ from html import escape as _escape_markup
 from typing import TYPE_CHECKING, Any
 
 from rfhosted.fonts import one_line
+from rfhosted.upload import scaled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from PIL import Image
 
+_SMALLEST_SIDE = 64  # pixels, longest side: what still shows something
 _CELL = "padding:2px 10px 2px 0;text-align:left"
 
 
 def jpeg_data_uri(image: Image.Image, max_bytes: int = 200_000) -> str:
-    """A JPEG of at most ``max_bytes``, where the lowest quality allows that, as a data URI."""
+    """A JPEG of at most ``max_bytes`` as a data URI: of lower quality, then smaller, until it fits.
+
+    Its longest side stays at 64 pixels at least, whatever its bytes.
+    """
     for quality in (85, 75, 60, 45, 30):
         file = io.BytesIO()
         image.save(file, "JPEG", quality=quality)
         if file.tell() <= max_bytes:
             break
+    while file.tell() > max_bytes and max(image.size) > _SMALLEST_SIDE:
+        # Bytes go with the area; 0.9 makes sure of progress where they do not.
+        side = max(image.size) * min(0.9, (max_bytes / file.tell()) ** 0.5)
+        image = image.resize(scaled(image.size, max(_SMALLEST_SIDE, int(side))))
+        file = io.BytesIO()
+        image.save(file, "JPEG", quality=quality)
     return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode("ascii")
 
 

@@ -103,13 +103,15 @@ class Picture:
         """BGR, upright. Kept in OpenCV's hands: each way to Pillow and back is a copy."""
         import numpy as np
 
-        if size not in self._scaled:
+        scaled = self._scaled.get(size)
+        if scaled is None:
             pixels = self._quickly_decoded(size)
             if pixels is None:
                 pixels = _swapped(np.asarray(self.__dict__.get("full") or self._decode()))
+            scaled = pixels if pixels.shape[1::-1] == size else _shrunk(pixels, size)
             self._scaled.clear()  # the last size is the one that is drawn again and again
-            self._scaled[size] = pixels if pixels.shape[1::-1] == size else _shrunk(pixels, size)
-        return self._scaled[size]
+            self._scaled[size] = scaled
+        return scaled  # not what is kept: another thread may want another size
 
     def _quickly_decoded(self, size: tuple[int, int]) -> Pixels | None:
         """A JPEG by OpenCV, as the servers decode it; None leaves it to Pillow, which says why not.

@@ -7,6 +7,7 @@ import io
 import struct
 import warnings
 import zlib
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -345,3 +346,13 @@ def test_a_jpeg_that_opencv_gives_up_is_explained_by_pillow(images) -> None:
     data[at + 4 : at + 24] = b"\xff" * 20  # no Huffman table has so many codes
     with pytest.raises(ImageError):
         load(bytes(data)).jpeg((100, 75), 85)
+
+
+def test_another_thread_may_want_another_size_meanwhile(images) -> None:
+    class Emptied(dict):  # by that thread, as soon as something is in it
+        def __setitem__(self, size, pixels) -> None:
+            super().__setitem__(size, pixels)
+            self.clear()
+
+    picture = replace(load(images / "cat.jpg"), _scaled=Emptied())
+    assert picture.at((40, 30)).size == (40, 30)

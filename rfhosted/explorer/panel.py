@@ -144,7 +144,7 @@ class Explorer:
 
     def _copy(self) -> str:
         result = self.result
-        shown = parts.picture(result, self.state.answer_view) if result else ""
+        shown = parts.picture(result, self.state.answer_view, parts.COPY_BYTES) if result else ""
         return f'<div class="{self._name}">{shown}</div>'
 
     def _changed(self, event: str) -> None:

@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from rfhosted.explorer.state import ExplorerState
     from rfhosted.prediction import Prediction
 
-#: Of the shown picture: longest side in pixels, and bytes as a JPEG. A saved notebook holds it
-#: twice at most, and has 200 kB for a whole panel.
-SHOWN_SIDE, SHOWN_BYTES = 800, 45_000
+#: Longest side in pixels of the shown picture.
+SHOWN_SIDE = 800
+#: Bytes as a JPEG: of the shown picture, and of the copy that a saved notebook keeps for readers
+#: without a kernel. It has 200 kB for all of a panel and that copy.
+SHOWN_BYTES, COPY_BYTES = 45_000, 20_000
 WITHOUT_OVERLAP = frozenset({Task.CLASSIFICATION, Task.SEMANTIC_SEGMENTATION})
 ABOUT_V1 = "V2 is recommended. A request has 20 MB on V2 and 5 MB on v1."
 _THUMBNAIL = 64  # pixels, longest side
@@ -42,20 +44,20 @@ def thumbnail(name: str) -> str:
     """A sample, small."""
     picture = load(sample(name))
     image = picture.at(scaled(picture.size, _THUMBNAIL))
-    source = html.jpeg_data_uri(image, 3_000)
+    source = html.jpeg_data_uri(image, 2_000)
     look = "width:100%;height:44px;object-fit:cover"
     return f'<img alt="Sample {html.escape(name)}" src="{source}" style="{look}">'
 
 
 def budget(state: ExplorerState, why_not: str | None) -> str:
     """What would be sent, against the version's limit; or why nothing can be."""
-    asked, plan = state.question, state.plan
-    limit = hosted.REQUEST_LIMITS[asked.api_version]
+    plan = state.plan
     if why_not or isinstance(plan, Exception):
         return warning(f"Cannot run: {why_not or plan}")
     if not isinstance(plan, Prepared):
         return small("Looking at what would be sent …")
-    upload = plan.upload
+    upload, version = plan.upload, plan.route.version
+    limit = hosted.REQUEST_LIMITS[version]
     entry = (
         "request",
         upload.nbytes / limit,
@@ -68,7 +70,7 @@ def budget(state: ExplorerState, why_not: str | None) -> str:
         if state.spends_credits
         else "A run spends no credits."
     )
-    return html.bars([entry], f"Before sending to {asked.api_version}") + small(f"{what} {pays}")
+    return html.bars([entry], f"Before sending to {version}") + small(f"{what} {pays}")
 
 
 def warning(text: str) -> str:
@@ -106,8 +108,14 @@ def _problem(error: Exception) -> str:
     )
 
 
-def picture(prediction: Prediction, view: View) -> str:
-    """The drawn picture and its caption."""
+def picture(prediction: Prediction, view: View, max_bytes: int = SHOWN_BYTES) -> str:
+    """The drawn picture and its caption.
+
+    Args:
+        prediction: What is drawn, filtered.
+        view: How it is drawn.
+        max_bytes: Bytes of it as a JPEG.
+    """
     options: dict[str, Any] = {}
     if prediction.task in (
         *(Task.OBJECT_DETECTION, Task.INSTANCE_SEGMENTATION, Task.KEYPOINT_DETECTION),
@@ -117,7 +125,7 @@ def picture(prediction: Prediction, view: View) -> str:
     elif prediction.task is Task.SEMANTIC_SEGMENTATION:
         options = {"labels": view.labels}
     return prediction.html(
-        max_side=SHOWN_SIDE, max_bytes=SHOWN_BYTES, table_rows=0, **options
+        max_side=SHOWN_SIDE, max_bytes=max_bytes, table_rows=0, **options
     ) + small(f"Shown: what is above {prediction.confidence:.2f}.")
 
 

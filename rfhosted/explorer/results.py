@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _NOTHING = "Nothing yet: choose a picture and press Run."
 _TABS = ("Table", "Time", "JSON", "Code", "Compare", "Sweep")
 #: Bytes of one of two pictures side by side, as a JPEG.
-_COMPARED_BYTES = 20_000
+_COMPARED_BYTES = 14_000
 
 
 class Results(Controls):

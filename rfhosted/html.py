@@ -109,7 +109,7 @@ def bars(entries: Sequence[tuple[str, float | None, str]], caption: str) -> str:
     """
     body = "".join(
         f'<tr><th scope="row" style="{_CELL};font-weight:normal">{escape(what)}</th>'
-        f'<td style="width:60%;padding:2px 10px 2px 0">{_bar(share)}</td>'
+        f'<td style="width:50%;padding:2px 10px 2px 0">{_bar(share)}</td>'
         f'<td style="{_CELL};white-space:nowrap">{escape(figure)}</td></tr>'
         for what, share, figure in entries
     )

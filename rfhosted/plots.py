@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import io
+import textwrap
 from typing import TYPE_CHECKING
 
 from matplotlib.figure import Figure
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 VERSION_COLOURS = {"v2": "#0072B2", "v1": "#E69F00"}
 VERSION_MARKERS = {"v2": "o", "v1": "s"}
 VERSION_HATCHES = {"v2": "", "v1": "//"}
+#: Of a title, beside the labels of the axes.
+_LETTERS_AN_INCH = 8
 
 
 class Plot(Figure):
@@ -75,6 +78,7 @@ def new_panels(
     """
     plot = Plot(figsize=(width, height), dpi=110, layout="constrained", facecolor="white")
     plot.alt = f"Plot: {title}"
+    title = textwrap.fill(title, int(width * _LETTERS_AN_INCH))
     panels = [plot.add_subplot(1, len(names), i) for i in range(1, len(names) + 1)]
     if len(panels) == 1:
         panels[0].set_title(title, loc="left", fontsize=11)

@@ -10,14 +10,17 @@ import io
 from html import escape as _escape_markup
 from typing import TYPE_CHECKING, Any
 
+from PIL import Image
+
 from rfhosted.fonts import one_line
 from rfhosted.upload import scaled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from PIL import Image
-
+#: JPEG qualities, and what part of the finest's bytes a coarser one takes at the least: what cannot
+#: fit is not tried.
+_FINEST, _COARSER, _COARSEST = 85, {75: 0.7, 60: 0.5, 45: 0.4, 30: 0.3}, 30
 _SMALLEST_SIDE = 64  # pixels, longest side: what still shows something
 _CELL = "padding:2px 10px 2px 0;text-align:left"
 
@@ -27,18 +30,23 @@ def jpeg_data_uri(image: Image.Image, max_bytes: int = 200_000) -> str:
 
     Its longest side stays at 64 pixels at least, whatever its bytes.
     """
-    for quality in (85, 75, 60, 45, 30):
-        file = io.BytesIO()
-        image.save(file, "JPEG", quality=quality)
-        if file.tell() <= max_bytes:
-            break
-    while file.tell() > max_bytes and max(image.size) > _SMALLEST_SIDE:
-        # Bytes go with the area; 0.9 makes sure of progress where they do not.
-        side = max(image.size) * min(0.9, (max_bytes / file.tell()) ** 0.5)
-        image = image.resize(scaled(image.size, max(_SMALLEST_SIDE, int(side))))
-        file = io.BytesIO()
-        image.save(file, "JPEG", quality=quality)
-    return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode("ascii")
+    data = finest = _jpeg(image, _FINEST)
+    for quality, least in _COARSER.items():
+        if len(data) > max_bytes and (least * len(finest) <= max_bytes or quality == _COARSEST):
+            data = _jpeg(image, quality)
+    while len(data) > max_bytes and max(image.size) > _SMALLEST_SIDE:
+        # Bytes go with the area, or a little slower; 0.9 makes sure of progress.
+        side = max(image.size) * min(0.9, 0.95 * (max_bytes / len(data)) ** 0.5)
+        size = scaled(image.size, max(_SMALLEST_SIDE, int(side)))
+        image = image.resize(size, Image.Resampling.BILINEAR)
+        data = _jpeg(image, _COARSEST)
+    return "data:image/jpeg;base64," + base64.b64encode(data).decode("ascii")
+
+
+def _jpeg(image: Image.Image, quality: int) -> bytes:
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=quality)
+    return file.getvalue()
 
 
 def card(

@@ -120,14 +120,15 @@ def parts(rows: Sequence[dict[str, Any]], *, simulated: bool) -> Plot:
     handles, labels = axes.get_legend_handles_labels()
     once = dict(zip(labels, handles, strict=True))
     order = [words for words, _, _ in _PARTS.values() if words in once]
-    plot.legend(
-        handles=[once[words] for words in order],
-        labels=order,
-        loc="outside lower center",
-        ncols=min(5, len(order) or 1),
-        fontsize=8,
-        frameon=False,
-    )
+    if order:  # else matplotlib takes an empty list for no list
+        plot.legend(
+            handles=[once[words] for words in order],
+            labels=order,
+            loc="outside lower center",
+            ncols=min(5, len(order)),
+            fontsize=8,
+            frameon=False,
+        )
     return plot
 
 

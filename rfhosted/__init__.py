@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rfhosted.client import Client, predict
+    from rfhosted.comparison import Comparison, compare
     from rfhosted.errors import (
         AuthenticationError,
         HostedError,
@@ -27,24 +28,29 @@ if TYPE_CHECKING:
         UnreachableError,
         UnsupportedError,
     )
+    from rfhosted.explorer import Explorer, explore
     from rfhosted.hosted import ApiVersion, Task
     from rfhosted.latency import Benchmark, benchmark, published
     from rfhosted.prediction import Prediction
     from rfhosted.samples import sample, sample_names
+    from rfhosted.size_sweep import Sweep, sweep
 
 #: Public name -> the module that it comes from, imported when the name is first used.
 _HOMES = {
     "client": ("Client", "predict"),
+    "comparison": ("Comparison", "compare"),
     "errors": (
         *("AuthenticationError", "HostedError", "ImageError", "InvalidRequestError"),
         *("ModelNotFoundError", "ModelNotReadyError", "PaymentRequiredError"),
         *("PermissionDeniedError", "RateLimitedError", "ServiceError", "TooLargeError"),
         *("UnexpectedAnswerError", "UnreachableError", "UnsupportedError"),
     ),
+    "explorer": ("Explorer", "explore"),
     "hosted": ("ApiVersion", "Task"),
     "latency": ("Benchmark", "benchmark", "published"),
     "prediction": ("Prediction",),
     "samples": ("sample", "sample_names"),
+    "size_sweep": ("Sweep", "sweep"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -54,6 +60,8 @@ __all__ = [
     "AuthenticationError",
     "Benchmark",
     "Client",
+    "Comparison",
+    "Explorer",
     "HostedError",
     "ImageError",
     "InvalidRequestError",
@@ -64,16 +72,20 @@ __all__ = [
     "Prediction",
     "RateLimitedError",
     "ServiceError",
+    "Sweep",
     "Task",
     "TooLargeError",
     "UnexpectedAnswerError",
     "UnreachableError",
     "UnsupportedError",
     "benchmark",
+    "compare",
+    "explore",
     "predict",
     "published",
     "sample",
     "sample_names",
+    "sweep",
 ]
 
 

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import functools
-import json
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from rfhosted import embedded, hosted, images, metadata, wire
-from rfhosted.errors import UnexpectedAnswerError
 from rfhosted.hosted import ApiVersion, Region, Task
 from rfhosted.keys import ApiKey, find_key
 from rfhosted.parse import parse
 from rfhosted.prediction import Prediction, Timing, check_fraction, prediction_of
-from rfhosted.route import THIS_MACHINE, Route, check_region, find_route
-from rfhosted.transport import Reply, Transport
-from rfhosted.upload import ImageSize, Upload, fit
+from rfhosted.route import THIS_MACHINE, Route, check_region, checked_base_url, find_route
+from rfhosted.transport import Reply, Transport, seconds_of
+from rfhosted.upload import ImageSize, Upload, check_size, fit
 
 if TYPE_CHECKING:
+    from rfhosted.connection import Stop
     from rfhosted.images import ImageLike, Picture
 
 _V2_IS_RECOMMENDED = "v1 is the legacy API: Roboflow recommends V2 (api_version='v2')."
@@ -44,6 +43,11 @@ class Prepared:
     upload: Upload
     confidence: float
     seconds: float
+
+    @property
+    def file(self) -> bytes:
+        """The picture's file as it is sent: the upload without the form around it."""
+        return wire.file_in(self.request.body)
 
 
 class Client:
@@ -90,7 +94,7 @@ class Client:
         self._key = api_key or find_key()
         self.api_version = ApiVersion(api_version)
         self.region = Region(region)
-        self.base_url = _checked_url(base_url)
+        self.base_url = checked_base_url(base_url)
         if timeout <= 0 or retries < 0:
             raise ValueError("timeout is more than 0 seconds, retries is 0 or more.")
         self.timeout = timeout
@@ -105,6 +109,29 @@ class Client:
     def is_local(self) -> bool:
         """Whether the models of this machine answer: neither a key nor ``base_url``."""
         return self._key is None and self.base_url is None
+
+    @property
+    def has_key(self) -> bool:
+        """Whether there is a key; the key itself is told to nobody."""
+        return self._key is not None
+
+    def with_key(self, api_key: str) -> Client:
+        """Another client, of the same settings, with this key.
+
+        Args:
+            api_key: The key.
+
+        Raises:
+            AuthenticationError: The key holds characters that no key has.
+        """
+        return Client(
+            api_key,
+            api_version=self.api_version,
+            base_url=self.base_url,
+            region=self.region,
+            timeout=self.timeout,
+            retries=self.retries,
+        )
 
     def __repr__(self) -> str:
         if self.is_local:
@@ -184,15 +211,14 @@ class Client:
         """
         check_fraction("confidence", confidence)
         check_fraction("overlap", overlap)
-        _check_size(image_size)
+        check_size(image_size)
         version = ApiVersion(api_version or self.api_version)
         route = self.route(model, task=task, api_version=version)
         if confidence is None:
             ranking = route.task is Task.CLASSIFICATION
             confidence = 0.0 if ranking else hosted.DEFAULT_CONFIDENCE
         address = _address(route)
-        if images.is_url(image):
-            image = self._transport.download(str(image), timeout=self.timeout)
+        image = self._fetched(image)
         import cv2  # noqa: F401 - loading it is no part of preparing a picture
 
         began = time.perf_counter()
@@ -206,6 +232,22 @@ class Client:
         request, upload = _request(route, f"{address}/{route.model}", params, picture, longest)
         seconds = time.perf_counter() - began - asked
         return Prepared(route, picture, request, upload, confidence, seconds)
+
+    def open(self, image: ImageLike) -> Picture:
+        """An image of any kind as a picture that ``predict`` takes too; a URL is fetched once.
+
+        Args:
+            image: As ``predict`` takes it.
+
+        Raises:
+            ImageError: Not to be had, or not an image.
+        """
+        return images.load(self._fetched(image))
+
+    def _fetched(self, image: ImageLike) -> ImageLike:
+        if images.is_url(image):
+            return self._transport.download(str(image), timeout=self.timeout)
+        return image
 
     def route(
         self,
@@ -233,27 +275,28 @@ class Client:
             has_key=self._key is not None,
         )
 
-    def send(self, prepared: Prepared) -> Prediction:
+    def send(self, prepared: Prepared, *, stop: Stop | None = None) -> Prediction:
         """Ask the model, and understand its answer.
 
         Args:
             prepared: What ``prepare`` made.
+            stop: Ends it from another thread; an UnreachableError says so then.
 
         Raises:
             HostedError: See ``rfhosted.errors``; each says the next step.
         """
         route, upload, picture = prepared.route, prepared.upload, prepared.picture
-        reply = self._send(prepared.request, route)
+        reply = self._send(prepared.request, route, stop)
         began = time.perf_counter()
-        raw = _json(reply)
+        raw = reply.json()
         answered, answer = parse(raw, route.task, picture=picture.size, sent=upload.size)
         timing = Timing(
             prepare=prepared.seconds,
             e2e=reply.e2e,
-            exec=_seconds(raw.get("time")),
+            exec=seconds_of(raw.get("time")),
             parse=time.perf_counter() - began,
-            server=_seconds(reply.headers.get("x-processing-time")),
-            load=_seconds(reply.headers.get("x-model-load-time")),
+            server=seconds_of(reply.headers.get("x-processing-time")),
+            load=seconds_of(reply.headers.get("x-model-load-time")),
             retries=reply.retries,
             connect=reply.split.connect,
             upload=reply.split.upload,
@@ -276,10 +319,12 @@ class Client:
         }
         return prediction_of(answered, answer, shared)
 
-    def _send(self, request: wire.Request, route: Route) -> Reply:
+    def _send(self, request: wire.Request, route: Route, stop: Stop | None = None) -> Reply:
         # The models of this machine take no key, and a key has no business there.
         key = None if route.host == THIS_MACHINE else self._key
-        return self._transport.send(request, key, timeout=self.timeout, retries=self.retries)
+        return self._transport.send(
+            request, key, timeout=self.timeout, retries=self.retries, stop=stop
+        )
 
     def _longest_side(
         self, route: Route, picture: Picture, size: ImageSize, *, ask: bool
@@ -356,41 +401,3 @@ def _address(route: Route) -> str:
     if route.host != THIS_MACHINE:
         return route.host
     return embedded.address() + ("/v1" if route.version is ApiVersion.V1 else "")
-
-
-def _json(reply: Reply) -> Any:
-    try:
-        return json.loads(reply.body)
-    except ValueError:
-        text = reply.body.decode("utf-8", "replace")
-    raise UnexpectedAnswerError(
-        "The answer is not JSON: perhaps a proxy or a login page answered",
-        status=reply.status,
-        raw=text,
-    )
-
-
-def _seconds(value: Any) -> float | None:
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        return None
-
-
-def _check_size(size: ImageSize) -> None:
-    whole = isinstance(size, int) and not isinstance(size, bool) and size > 0
-    if not (size is None or size == "original" or whole):
-        raise ValueError(
-            f"image_size is a number of pixels, 'original' or None (automatic), not {size!r}."
-        )
-
-
-def _checked_url(url: str | None) -> str | None:
-    if url is None:
-        return None
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("base_url looks like http://host:port.")
-    if parts.query or parts.username:
-        raise ValueError("base_url holds no key and no user: pass api_key=.")
-    return url.rstrip("/")

@@ -13,8 +13,8 @@ from PIL import Image, ImageDraw
 
 from rfhosted import masks as mask_tools
 from rfhosted.fonts import fitted, pieces_for, width_of, write
+from rfhosted.hosted import COCO_KEY_POINTS
 from rfhosted.palette import colour, ink
-from rfhosted.parse import COCO_KEY_POINTS
 
 if TYPE_CHECKING:
     import types

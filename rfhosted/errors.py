@@ -75,7 +75,8 @@ class PaymentRequiredError(HostedError):
 
     advice_by_default = (
         "Check the plan and the credits of the workspace: credits may be used up or capped, and a"
-        " legacy plan without credits cannot run the newest architectures."
+        " legacy plan without credits cannot run the newest architectures; a pause is ended by the"
+        " workspace's administrator."
     )
 
 
@@ -188,6 +189,14 @@ STATUSES: dict[int, tuple[type[HostedError], str]] = {
     507: (ServiceError, "The model is too large for the server"),
 }
 
+#: The same of the hundreds, for statuses that the table does not have. A redirect is not followed:
+#: the picture and the key would go to an address that nobody named.
+_OTHERS: dict[int, tuple[type[HostedError], str]] = {
+    3: (UnreachableError, "The address sends elsewhere: perhaps to https, or to a login page"),
+    4: STATUSES[400],
+    5: STATUSES[500],
+}
+
 #: Beginnings of the server's 400 messages that another class answers better.
 _BETTER_400 = {
     "Could not load input image": (ImageError, "The server could not read the image"),
@@ -205,11 +214,14 @@ def error_for(status: int, server_message: str | None) -> HostedError:
         status: HTTP status.
         server_message: The server's words, already redacted.
     """
-    kind, happened = STATUSES.get(status) or (
-        (InvalidRequestError, "The server refused the request")
-        if 400 <= status < 500
-        else (ServiceError, "The service failed")
-    )
+    if status < 300:
+        return UnexpectedAnswerError(
+            "The answer is neither a prediction nor an error",
+            raw=server_message,
+            status=status,
+            server_message=server_message,
+        )
+    kind, happened = STATUSES.get(status) or _OTHERS[min(status // 100, 5)]
     if status == 400:
         for start, better in _BETTER_400.items():
             if (server_message or "").startswith(start):

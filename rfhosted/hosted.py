@@ -11,9 +11,18 @@ import json
 import re
 from enum import StrEnum
 from importlib import resources
+from typing import NoReturn
 
 
-class Task(StrEnum):
+class _Choice(StrEnum):
+    """Strings of which one is chosen; a wrong one is told which there are."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> NoReturn:
+        raise ValueError(f"{cls.__name__} is one of {', '.join(cls)}, not {value!r}.")
+
+
+class Task(_Choice):
     """What a model answers. Accepts its own string: ``Task("object-detection")``."""
 
     OBJECT_DETECTION = "object-detection"
@@ -23,14 +32,14 @@ class Task(StrEnum):
     KEYPOINT_DETECTION = "keypoint-detection"
 
 
-class ApiVersion(StrEnum):
+class ApiVersion(_Choice):
     """Version of the Serverless Hosted API: ``v1`` (legacy) or ``v2`` (recommended)."""
 
     V1 = "v1"
     V2 = "v2"
 
 
-class Region(StrEnum):
+class Region(_Choice):
     """Where hosted requests go. The EU has V2 only."""
 
     US = "us"
@@ -87,6 +96,13 @@ DEFAULT_MODELS = {
 #: First segment of the ids of models that ship with this package.
 LOCAL_WORKSPACE = "local"
 LOCAL_MODELS = {task: f"{LOCAL_WORKSPACE}/{task}" for task in Task}
+
+#: The COCO person skeleton, by slot: what a public key-point model answers.
+COCO_KEY_POINTS = (
+    *("nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder"),
+    *("right_shoulder", "left_elbow", "right_elbow", "left_wrist", "right_wrist", "left_hip"),
+    *("right_hip", "left_knee", "right_knee", "left_ankle", "right_ankle"),
+)
 
 #: Tasks of the projects behind the public names.
 _PUBLIC_PROJECTS = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import functools
 import io
 import os
@@ -19,7 +20,10 @@ from PIL import Image, ImageFile
 from rfhosted.errors import ImageError
 
 if TYPE_CHECKING:
+    import numpy as np
     import numpy.typing as npt
+
+    Pixels = npt.NDArray[np.uint8]
 
 #: What ``predict`` takes: path, http(s) URL or data URI, bytes, file object, PIL image,
 #: numpy array (height, width, 3), uint8, RGB.
@@ -38,6 +42,8 @@ _UPRIGHT = {
 _ORIENTATION_TAG = 0x0112
 #: A JPEG is decoded at the smallest of its scales that leaves this much to the antialiased resize.
 _DRAFT_MARGIN = 1.5
+#: Pictures that shrink by less than this hold next to nothing that could alias.
+_SLIGHTLY = 1.25
 #: What Pillow raises for files that are broken in one way or another.
 _BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error)
 _TRUNCATED = "The image file is truncated: its end is missing"
@@ -59,7 +65,7 @@ class Picture:
     data: bytes | None
     orientation: int
     _pixels: Image.Image | None = None
-    _scaled: dict[tuple[int, int], Image.Image] = field(default_factory=dict)
+    _scaled: dict[tuple[int, int], Pixels] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return f"Picture({self.size[0]}x{self.size[1]}, {self.format or 'pixels'})"
@@ -67,7 +73,7 @@ class Picture:
     @functools.cached_property
     def full(self) -> Image.Image:
         """The whole picture: PIL RGB, upright, original size. Decoded once."""
-        return self._decode(None)
+        return self._decode()
 
     def at(self, size: tuple[int, int]) -> Image.Image:
         """The picture scaled to (width, height): PIL RGB, upright, antialiased.
@@ -75,30 +81,64 @@ class Picture:
         Raises:
             ImageError: The file turned out to be broken.
         """
-        if size == self.size:
-            return self.full
-        if size not in self._scaled:
-            image = self.__dict__.get("full") or self._decode(size)
-            if image.size != size:
-                image = _shrunk(image, size)
-            self._scaled.clear()  # the last size is the one that is drawn again and again
-            self._scaled[size] = image
-        return self._scaled[size]
+        return self.full if size == self.size else Image.fromarray(_swapped(self._scaled_to(size)))
 
-    def _decode(self, size: tuple[int, int] | None) -> Image.Image:
-        """Upright RGB pixels, of at least ``size`` where one is given."""
+    def jpeg(self, size: tuple[int, int], quality: int) -> bytes:
+        """The picture scaled to (width, height) as a JPEG file, upright.
+
+        Args:
+            size: (width, height) in pixels.
+            quality: JPEG quality, 0 to 100.
+
+        Raises:
+            ImageError: The file turned out to be broken.
+        """
+        import cv2
+
+        pixels = self._scaled_to(size)
+        _, file = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])
+        return file.tobytes()
+
+    def _scaled_to(self, size: tuple[int, int]) -> Pixels:
+        """BGR, upright. Kept in OpenCV's hands: each way to Pillow and back is a copy."""
+        import numpy as np
+
+        scaled = self._scaled.get(size)
+        if scaled is None:
+            pixels = self._quickly_decoded(size)
+            if pixels is None:
+                pixels = _swapped(np.asarray(self.__dict__.get("full") or self._decode()))
+            scaled = pixels if pixels.shape[1::-1] == size else _shrunk(pixels, size)
+            self._scaled.clear()  # the last size is the one that is drawn again and again
+            self._scaled[size] = scaled
+        return scaled  # not what is kept: another thread may want another size
+
+    def _quickly_decoded(self, size: tuple[int, int]) -> Pixels | None:
+        """A JPEG by OpenCV, as the servers decode it; None leaves it to Pillow, which says why not.
+
+        BGR, upright, scaled while it is decoded, to no less than ``size``.
+        """
+        import cv2
+        import numpy as np
+
+        if self.data is None or self.format not in ("JPEG", "MPO") or "full" in self.__dict__:
+            return None
+        room = min(whole / part for whole, part in zip(self.size, size, strict=True))
+        scale = next((scale for scale in (8, 4, 2) if room >= scale * _DRAFT_MARGIN), 1)
+        how = cv2.IMREAD_COLOR if scale == 1 else getattr(cv2, f"IMREAD_REDUCED_COLOR_{scale}")
+        width, height = (-(-side // scale) for side in self.size)
+        with contextlib.suppress(cv2.error):
+            pixels = cv2.imdecode(np.frombuffer(self.data, np.uint8), how)
+            if pixels is not None and pixels.shape == (height, width, 3):
+                return pixels  # type: ignore[return-value]  # OpenCV's types know no dtype
+        return None
+
+    def _decode(self) -> Image.Image:
         if self._pixels is not None:
             return self._pixels
         try:
             with Image.open(io.BytesIO(self.data or b"")) as image:
-                if size:
-                    stored = size[::-1] if self.orientation > 4 else size
-                    image.draft(
-                        None, (int(stored[0] * _DRAFT_MARGIN), int(stored[1] * _DRAFT_MARGIN))
-                    )
-                # What is about to be scaled needs no copy of its own.
-                rgb = image if size and image.mode == "RGB" else _to_rgb(image)
-                rgb.load()
+                rgb = _to_rgb(image)
         except _BROKEN as error:
             problem = _explain(error)
         else:
@@ -240,12 +280,22 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")  # a copy where it is RGB already
 
 
-def _shrunk(image: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """Averaged over the area of each new pixel: antialiased, in half of Pillow's time."""
+def _shrunk(pixels: Pixels, size: tuple[int, int]) -> Pixels:
+    """Smaller without aliasing, in half of Pillow's time or less."""
     import cv2
-    import numpy as np
 
-    return Image.fromarray(cv2.resize(np.asarray(image), size, interpolation=cv2.INTER_AREA))
+    # Averaging over the area of each new pixel is what it takes; where next to nothing is left out,
+    # weighing the nearest four gives the same detections in a fifth of the time.
+    height, width = pixels.shape[:2]
+    slight = width < _SLIGHTLY * size[0] and height < _SLIGHTLY * size[1]
+    return cv2.resize(pixels, size, interpolation=cv2.INTER_LINEAR if slight else cv2.INTER_AREA)  # type: ignore[return-value]  # as above
+
+
+def _swapped(pixels: Pixels) -> Pixels:
+    """RGB from BGR, BGR from RGB."""
+    import cv2
+
+    return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)  # type: ignore[return-value]  # as above
 
 
 def _unread_file(image: Image.Image) -> bytes | None:

@@ -15,20 +15,13 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from rfhosted import masks
 from rfhosted.answer import Found, KeyPoint, Polygon, Ranked, Regions, Rle
 from rfhosted.errors import UnexpectedAnswerError
-from rfhosted.hosted import Task
+from rfhosted.hosted import COCO_KEY_POINTS, Task
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     import numpy as np
     import numpy.typing as npt
-
-#: The COCO person skeleton, by slot: what a public key-point model answers.
-COCO_KEY_POINTS = (
-    *("nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder"),
-    *("right_shoulder", "left_elbow", "right_elbow", "left_wrist", "right_wrist", "left_hip"),
-    *("right_hip", "left_knee", "right_knee", "left_ankle", "right_ankle"),
-)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from rfhosted import hosted
 from rfhosted.errors import AuthenticationError, ModelNotFoundError, UnsupportedError
@@ -109,6 +110,22 @@ def check_region(version: ApiVersion, region: Region) -> None:
             f"v1 has no host in the region {region}; nothing was sent",
             advice="Use api_version='v2' there.",
         )
+
+
+def checked_base_url(url: str | None) -> str | None:
+    """The address of a server for everything, without a slash at its end.
+
+    Raises:
+        ValueError: It is no http(s) address, or holds a query or a user.
+    """
+    if url is None:
+        return None
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("base_url looks like http://host:port.")
+    if parts.query or parts.username:
+        raise ValueError("base_url holds no key and no user: pass api_key=.")
+    return url.rstrip("/")
 
 
 def resolve(name: str) -> str:

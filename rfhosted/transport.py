@@ -1,35 +1,36 @@
 """Send a request and bring back the reply: pooled, timed, tried again where that helps.
 
-The only module that imports requests. The key is put on a request at the last moment, and nothing
-that leaves this module, an error or a log line, holds it.
+No other module but connection.py imports requests. The key is put on a request at the last moment,
+and nothing that leaves this module, an error or a log line, holds it.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
 import random
 import re
-import socket
-import threading
 import time
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError as Urllib3Error
 from urllib3.util.retry import Retry
 
-from rfhosted.errors import HostedError, ImageError, UnreachableError, error_for
-from rfhosted.split import Clock, Split
+from rfhosted.connection import Adapter, Stop, Try
+from rfhosted.errors import (
+    HostedError,
+    ImageError,
+    UnexpectedAnswerError,
+    UnreachableError,
+    error_for,
+)
 
 if TYPE_CHECKING:
     from rfhosted.keys import ApiKey
+    from rfhosted.split import Split
     from rfhosted.wire import Request
 
 #: Statuses worth another try. 502 is a hiccup once, and a broken model after.
@@ -41,84 +42,6 @@ _BUDGET_IN_TIMEOUTS = 2
 _LARGEST_DOWNLOAD = 100_000_000  # bytes of a picture from a URL
 _LARGEST_ANSWER = 500_000_000  # bytes; a runaway answer must not eat the memory
 _CHUNK = 1 << 16
-
-_current = threading.local()
-
-
-class _Try:
-    """One try and the deadline for all of it, when its socket is shut wherever it waits."""
-
-    def __init__(self, seconds: float) -> None:
-        self.expired = False
-        self.connection: HTTPConnection | None = None
-        self.socket: socket.socket | None = None
-        self.clock = Clock()
-        self._timer = threading.Timer(seconds, self._expire)
-        self._timer.daemon = True
-
-    def __enter__(self) -> Self:
-        _current.attempt = self
-        self._timer.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._timer.cancel()
-        _current.attempt = None
-
-    def _expire(self) -> None:
-        self.expired = True
-        sock = self.socket or getattr(self.connection, "sock", None)
-        if sock is not None:
-            with contextlib.suppress(OSError):  # closed in the meantime: nothing waits on it
-                sock.shutdown(socket.SHUT_RDWR)
-
-
-class _Watched:
-    """Tells the current try of its connection and its times; a mixin for urllib3's connections."""
-
-    def connect(self) -> None:
-        with self._attempt().clock.connecting():
-            super().connect()  # type: ignore[misc]  # the mixin's other half is urllib3's connection
-
-    def putrequest(self, *args: Any, **kwargs: Any) -> None:
-        self._attempt().clock.sending()
-        super().putrequest(*args, **kwargs)  # type: ignore[misc]  # as above
-
-    def getresponse(self) -> Any:
-        attempt = self._attempt()
-        attempt.clock.sent(attempt.socket)
-        response = super().getresponse()  # type: ignore[misc]  # as above
-        attempt.clock.answered()
-        return response
-
-    def _attempt(self) -> _Try:
-        attempt: _Try = _current.attempt
-        attempt.connection = self  # type: ignore[assignment]  # as above
-        # A connection that is to be closed forgets its socket before the answer is read.
-        attempt.socket = getattr(self, "sock", None)
-        return attempt
-
-
-class _WatchedHTTP(_Watched, HTTPConnection):
-    pass
-
-
-class _WatchedHTTPS(_Watched, HTTPSConnection):
-    pass
-
-
-class _HTTPPool(HTTPConnectionPool):
-    ConnectionCls = _WatchedHTTP
-
-
-class _HTTPSPool(HTTPSConnectionPool):
-    ConnectionCls = _WatchedHTTPS
-
-
-class _Adapter(HTTPAdapter):
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
 
 
 class _Auth(requests.auth.AuthBase):
@@ -170,6 +93,30 @@ class Reply:
     split: Split
     retries: tuple[str, ...] = ()
 
+    def json(self) -> Any:
+        """The body as JSON.
+
+        Raises:
+            UnexpectedAnswerError: It is none; the text is kept.
+        """
+        try:
+            return json.loads(self.body)
+        except ValueError:
+            text = self.body.decode("utf-8", "replace")
+        raise UnexpectedAnswerError(
+            "The answer is not JSON: perhaps a proxy or a login page answered",
+            status=self.status,
+            raw=text,
+        )
+
+
+def seconds_of(told: Any) -> float | None:
+    """Seconds that a body or a header tells; None where that is no number."""
+    try:
+        return float(told)
+    except (TypeError, ValueError):
+        return None
+
 
 @dataclass(frozen=True, slots=True)
 class _Failure:
@@ -194,12 +141,20 @@ class Transport:
     def __init__(self) -> None:
         self._session = requests.Session()
         for scheme in ("http://", "https://"):
-            self._session.mount(scheme, _Adapter(pool_maxsize=32))
+            self._session.mount(scheme, Adapter(pool_maxsize=32))
 
     def __repr__(self) -> str:
         return "Transport()"
 
-    def send(self, request: Request, key: ApiKey | None, *, timeout: float, retries: int) -> Reply:
+    def send(
+        self,
+        request: Request,
+        key: ApiKey | None,
+        *,
+        timeout: float,
+        retries: int,
+        stop: Stop | None = None,
+    ) -> Reply:
         """Send, and try again where that helps; the successful reply.
 
         Args:
@@ -207,11 +162,13 @@ class Transport:
             key: None sends none.
             timeout: Seconds for one try, all of it. All tries and pauses take twice that at most.
             retries: How many further tries at most.
+            stop: Ends it from another thread.
 
         Raises:
             HostedError: What ``errors.STATUSES`` says of the last status.
-            UnreachableError: No answer, or one that was cut off.
+            UnreachableError: No answer, one that was cut off, or stopped.
         """
+        stop = stop or Stop()
         policy = _Policy(total=retries, backoff_factor=0.5, backoff_jitter=0.3, backoff_max=8)
         give_up = time.monotonic() + timeout * _BUDGET_IN_TIMEOUTS
         auth = _Auth(key, in_header=request.key_in_header)
@@ -226,15 +183,17 @@ class Transport:
         failed: list[str] = []
         while True:
             seconds = min(timeout, give_up - time.monotonic())
-            outcome = self._try(call, seconds, largest=_LARGEST_ANSWER)
+            outcome = self._try(call, seconds, largest=_LARGEST_ANSWER, stop=stop)
             if isinstance(outcome, Reply) and outcome.status == 200:
                 return replace(outcome, retries=tuple(failed))
             failed.append(outcome.reason if isinstance(outcome, _Failure) else str(outcome.status))
             pause = _pause(policy, outcome, failed)
-            if pause is None or time.monotonic() + pause >= give_up:
+            if stop() or pause is None or time.monotonic() + pause >= give_up:
                 break
             policy = policy.increment(request.method, error=Urllib3Error(failed[-1]))
-            time.sleep(pause or policy.get_backoff_time())
+            stop.wait(pause or policy.get_backoff_time())
+            if stop():
+                break
         raise _error(outcome, urlsplit(request.url).netloc, key, tries=len(failed))
 
     def download(self, url: str, *, timeout: float) -> bytes:
@@ -250,7 +209,7 @@ class Transport:
         parts = urlsplit(url)
         shown = f"{parts.scheme}://{parts.hostname}{parts.path}"  # a query may hold a signature
         call = requests.Request("GET", url, auth=_Auth(None, in_header=False))
-        outcome = self._try(call, timeout, largest=_LARGEST_DOWNLOAD, follow=True)
+        outcome = self._try(call, timeout, largest=_LARGEST_DOWNLOAD, stop=Stop(), follow=True)
         if isinstance(outcome, _Failure):
             raise ImageError(f"The image at {shown} could not be fetched: {outcome.reason}")
         if outcome.status != 200:
@@ -261,11 +220,17 @@ class Transport:
         return outcome.body
 
     def _try(
-        self, call: requests.Request, seconds: float, *, largest: int, follow: bool = False
+        self,
+        call: requests.Request,
+        seconds: float,
+        *,
+        largest: int,
+        stop: Stop,
+        follow: bool = False,
     ) -> Reply | _Failure:
         answered = False
         failure: _Failure | None = None
-        with _Try(seconds) as attempt:
+        with Try(seconds, stop) as attempt:
             try:
                 prepared = self._session.prepare_request(call)
                 with self._session.send(
@@ -285,6 +250,8 @@ class Transport:
                     ended = time.perf_counter()
             except (requests.RequestException, Urllib3Error, OSError, ValueError) as error:
                 failure = _explain(error, answered=answered)
+        if stop():
+            return _Failure("it was stopped")
         if attempt.expired:
             return _Failure(f"no complete answer within {seconds:.3g} s")
         if failure:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import io
+import numbers
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -10,8 +10,6 @@ from rfhosted.errors import TooLargeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from PIL import Image
 
     from rfhosted.images import Picture
 
@@ -41,6 +39,19 @@ class Upload:
     format: str
     quality: int | None
     changes: str
+
+
+def check_size(size: ImageSize) -> None:
+    """Refuse what is no image size.
+
+    Raises:
+        ValueError: Neither a number of pixels, nor "original", nor None.
+    """
+    whole = isinstance(size, numbers.Integral) and not isinstance(size, bool) and size > 0
+    if not (size is None or size == "original" or whole):
+        raise ValueError(
+            f"image_size is a number of pixels, 'original' or None (automatic), not {size!r}."
+        )
 
 
 def scaled(size: tuple[int, int], longest: int) -> tuple[int, int]:
@@ -78,10 +89,9 @@ def fit(
         if longest is None:
             raise _too_large(nbytes, budget, size)
     room = budget - around("JPEG")
-    image = picture.at(size)
     first = _QUALITY_KEPT if size == picture.size else _QUALITY_SCALED
     for quality in (first, *_QUALITY_STEPS):
-        data = _jpeg(image, quality)
+        data = picture.jpeg(size, quality)
         if len(data) <= room:
             return data, _record(picture, size, len(data) + budget - room, quality)
     if longest is None:
@@ -90,16 +100,10 @@ def fit(
         # Bytes go with the area; 0.9 makes sure of progress where they do not.
         ratio = min(0.9, (max(room, 1) / len(data)) ** 0.5)
         size = scaled(size, max(1, int(max(size) * ratio)))
-        data = _jpeg(picture.at(size), quality)
+        data = picture.jpeg(size, quality)
         if len(data) <= room:
             return data, _record(picture, size, len(data) + budget - room, quality)
     raise _too_large(len(data) + budget - room, budget, size)
-
-
-def _jpeg(image: Image.Image, quality: int) -> bytes:
-    file = io.BytesIO()
-    image.save(file, "JPEG", quality=quality)
-    return file.getvalue()
 
 
 def _record(picture: Picture, size: tuple[int, int], nbytes: int, quality: int) -> Upload:

@@ -9,7 +9,8 @@ from rfhosted.hosted import ApiVersion, Task
 
 # One fixed boundary makes equal pictures equal requests; 128 random bits are in no picture.
 _BOUNDARY = "rfhosted-0b6ff0f0a7c94d0c8f6be5b1a3d9c27e"
-_PART_NAME = "file"  # the server takes no other
+_END_OF_HEAD, _TAIL = "\r\n\r\n", f"\r\n--{_BOUNDARY}--\r\n"
+PART_NAME = "file"  # the server takes no other
 _TASKS_WITHOUT_OVERLAP = {Task.CLASSIFICATION, Task.SEMANTIC_SEGMENTATION}
 
 
@@ -60,12 +61,16 @@ def multipart(image: bytes, file_format: str) -> tuple[bytes, str]:
     kind = file_format.lower()
     head = (
         f"--{_BOUNDARY}\r\n"
-        f'Content-Disposition: form-data; name="{_PART_NAME}"; filename="image.{kind}"\r\n'
-        f"Content-Type: image/{kind}\r\n\r\n"
+        f'Content-Disposition: form-data; name="{PART_NAME}"; filename="image.{kind}"\r\n'
+        f"Content-Type: image/{kind}{_END_OF_HEAD}"
     )
-    tail = f"\r\n--{_BOUNDARY}--\r\n"
-    body = b"".join((head.encode(), image, tail.encode()))
+    body = b"".join((head.encode(), image, _TAIL.encode()))
     return body, f"multipart/form-data; boundary={_BOUNDARY}"
+
+
+def file_in(body: bytes) -> bytes:
+    """The file in a form that ``multipart`` made."""
+    return body[body.index(_END_OF_HEAD.encode()) + len(_END_OF_HEAD) : -len(_TAIL)]
 
 
 def form_bytes(file_format: str) -> int:

@@ -156,3 +156,11 @@ def keyless(request, monkeypatch, tmp_path):
 @pytest.fixture
 def images() -> Path:
     return IMAGES
+
+
+@pytest.fixture
+def raised(monkeypatch):
+    """What threads raised and nobody caught."""
+    errors: list[BaseException] = []
+    monkeypatch.setattr(threading, "excepthook", lambda args: errors.append(args.exc_value))
+    return errors

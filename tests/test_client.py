@@ -128,6 +128,18 @@ def test_percent_is_refused(scripted, images, value) -> None:
     assert not scripted.asked
 
 
+def test_words_are_no_fractions(scripted, images) -> None:
+    with pytest.raises(TypeError, match=r"overlap is a fraction from 0 to 1, not 'much'"):
+        client(scripted).predict(images / "one.jpg", "a/1", overlap="much")
+
+
+def test_wrong_choices_are_told_the_right_ones(scripted, images) -> None:
+    with pytest.raises(ValueError, match="ApiVersion is one of v1, v2, not 'v3'"):
+        client(scripted, api_version="v3")
+    with pytest.raises(ValueError, match=r"Task is one of object-detection, .*, not 'detection'"):
+        client(scripted).predict(images / "one.jpg", "a/1", task="detection")
+
+
 @pytest.mark.parametrize("size", [0, -5, "large", 3.5, True])
 def test_sizes_that_make_no_sense(scripted, images, size) -> None:
     with pytest.raises(ValueError, match="image_size"):
@@ -239,6 +251,7 @@ def test_sizes_by_name_and_by_hand(scripted, images) -> None:
         ("yolo26n-sem-1024", None, 1024),
         ("rfdetr-nano", None, 1024),
         ("rfdetr-nano", 320, 320),
+        ("rfdetr-nano", np.int64(320), 320),
         ("rfdetr-nano", 9000, 3000),
         ("rfdetr-nano", "original", 3000),
     ]:
@@ -320,6 +333,16 @@ def test_nothing_is_decoded_until_a_picture_is_asked_for(scripted, images, monke
     prediction = client(scripted).predict(images / "scene.jpg", "a/1", image_size="original")
     assert prediction.rows() == []
     assert "no objects above 0.40" in repr(prediction)
+
+
+def test_a_filter_of_classes_that_leaves_nothing_says_what_there_is(images) -> None:
+    cat = Client().predict(images / "cat.jpg")
+    assert "1 cat" in cat.summary()
+    assert cat.filter(classes="dog").summary() == "no object of these classes above 0.40, only cat"
+    above = cat.filter(classes="dog", confidence=1.0)
+    assert above.summary() == "no objects above 1.00; try a lower confidence"
+    with pytest.raises(ValueError, match="max_side is a number of pixels, not 0"):
+        cat.draw(max_side=0)
 
 
 def test_predictions_pickle(scripted, images) -> None:

@@ -16,8 +16,8 @@ from PIL import Image
 from rfhosted import draw, masks
 from rfhosted.answer import Found, KeyPoint, Polygon, Ranked
 from rfhosted.draw import draw_found, draw_ranked, draw_regions
+from rfhosted.hosted import COCO_KEY_POINTS
 from rfhosted.palette import colour
-from rfhosted.parse import COCO_KEY_POINTS
 
 GREY = 128
 

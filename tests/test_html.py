@@ -71,8 +71,17 @@ def test_a_heavy_picture_loses_quality_until_it_is_light():
     light, image = decoded(html.jpeg_data_uri(noise, max_bytes=100_000))
     assert len(light) <= 100_000 < len(fine)
     assert image.size == (500, 500)
-    least, _ = decoded(html.jpeg_data_uri(noise, max_bytes=1))  # the best that can be done
-    assert len(least) <= len(light)
+
+
+def test_a_picture_that_stays_heavy_gets_smaller():
+    noise = picture((500, 300), noise=True)
+    for most in (10_000, 3_000):
+        light, image = decoded(html.jpeg_data_uri(noise, max_bytes=most))
+        assert most / 4 < len(light) <= most
+        assert image.width / image.height == pytest.approx(5 / 3, rel=0.05)
+    least, image = decoded(html.jpeg_data_uri(noise, max_bytes=1))  # still something to see
+    assert image.size == (64, 38)
+    assert len(least) < 3_000
 
 
 def test_a_card_has_the_picture_its_words_and_a_table():

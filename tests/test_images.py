@@ -7,11 +7,12 @@ import io
 import struct
 import warnings
 import zlib
+from dataclasses import replace
 
 import cv2
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from rfhosted import ImageError, sample, sample_names
 from rfhosted.images import is_url, load
@@ -308,3 +309,50 @@ def test_samples() -> None:
         assert load(sample(name)).full.mode == "RGB"
     with pytest.raises(ValueError, match="cat"):
         sample("dog")
+
+
+@pytest.mark.parametrize("parts", [1, 1.15, 2.5, 7, 13])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_jpeg_is_scaled_and_turned_as_pillow_would(images, orientation, parts) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    file = io.BytesIO()
+    source = Image.open(images / "coffee.jpg").convert("RGB").resize((611, 403))
+    source.save(file, "JPEG", quality=95, exif=exif)
+    upright = ImageOps.exif_transpose(Image.open(file))
+    size = tuple(round(side / parts) for side in upright.size)
+    wanted = np.asarray(upright.resize(size, Image.Resampling.BOX), float)
+    picture = load(file.getvalue())
+    for made in (Image.open(io.BytesIO(picture.jpeg(size, 95))), picture.at(size)):
+        assert (made.size, made.mode) == (size, "RGB")
+        assert (
+            np.abs(np.asarray(made, float) - wanted).mean() < 10
+        )  # chroma is halved; turned wrongly: over 40
+
+
+@pytest.mark.parametrize("mode", ["L", "CMYK", "RGB"])
+def test_a_jpeg_of_other_colours_is_scaled_to_what_is_shown(images, mode) -> None:
+    file = io.BytesIO()
+    Image.open(images / "coffee.jpg").convert(mode).save(file, "JPEG", quality=95)
+    picture = load(file.getvalue())
+    sent = Image.open(io.BytesIO(picture.jpeg((200, 133), 95)))
+    shown = picture.full.resize((200, 133), Image.Resampling.BOX)
+    assert np.abs(np.asarray(sent, float) - np.asarray(shown, float)).mean() < 4
+
+
+def test_a_jpeg_that_opencv_gives_up_is_explained_by_pillow(images) -> None:
+    data = bytearray((images / "scene.jpg").read_bytes())
+    at = data.index(b"\xff\xc4")
+    data[at + 4 : at + 24] = b"\xff" * 20  # no Huffman table has so many codes
+    with pytest.raises(ImageError):
+        load(bytes(data)).jpeg((100, 75), 85)
+
+
+def test_another_thread_may_want_another_size_meanwhile(images) -> None:
+    class Emptied(dict):  # by that thread, as soon as something is in it
+        def __setitem__(self, size, pixels) -> None:
+            super().__setitem__(size, pixels)
+            self.clear()
+
+    picture = replace(load(images / "cat.jpg"), _scaled=Emptied())
+    assert picture.at((40, 30)).size == (40, 30)

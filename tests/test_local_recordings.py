@@ -9,6 +9,7 @@ import zlib
 
 import pytest
 import requests
+import starlette.middleware.cors
 from conftest import IMAGES, recordings
 
 from rfhosted.local import remote
@@ -67,6 +68,10 @@ VALUES = {
     "access-control-allow-credentials", "access-control-allow-methods",
     "access-control-allow-headers",
 }  # fmt: skip
+#: Starlette's words about origins have grown; older ones than the recorder's are not compared.
+if "QUERY" not in starlette.middleware.cors.ALL_METHODS:
+    TELLING -= {"vary"}
+    VALUES -= {"vary", "access-control-allow-methods"}
 #: What no threshold, picture or parameter keeps from being found.
 PLAIN = re.compile(r"confidence=(0\.99|0\.999|99|100|50|0\.5|80|0\.8|best|default)$|image=http")
 
@@ -224,8 +229,7 @@ def test_cold_starts_are_told_once() -> None:
         first, second = (requests.post(address, files={"file": cat}) for _ in range(2))
         registry = requests.get(f"{url}/model/registry").json()
     recorded = next(r for r in recordings() if r.name == "object-detection/multipart-cold-start")
-    for name in recorded.headers.keys() - {"x-internal-remote-exec-req-verified", "x-workspace-id"}:
-        assert name in first.headers
+    assert recorded.headers.keys() & TELLING <= {name.lower() for name in first.headers}
     assert first.headers["x-model-cold-start"] == "true"
     assert float(first.headers["x-model-load-time"]) > 0
     assert '"m": "local/object-detection"' in first.headers["x-model-load-details"]

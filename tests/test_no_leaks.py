@@ -7,9 +7,11 @@ import io
 import json
 import logging
 import pickle
+import subprocess
 import sys
 import traceback
 import warnings
+from pathlib import Path
 
 import pytest
 from conftest import IMAGES, Answer
@@ -181,3 +183,28 @@ def test_a_notebook_with_a_key_does_not_hold_it(monkeypatch, scripted) -> None:
     assert "no objects above" in file.getvalue()
     assert CANARY not in file.getvalue()
     assert json.loads(file.getvalue())["cells"][0]["outputs"]
+
+
+def test_live_tests_that_fail_do_not_tell_it(monkeypatch, scripted) -> None:
+    """The hosts are this machine's here; what they answer is nothing that a live test wants."""
+    monkeypatch.setenv("ROBOFLOW_API_KEY", CANARY)
+    scripted.say(Answer(), Answer(f'{{"message": "Unauthorized {CANARY}"}}'.encode(), 401))
+    code = (
+        "import sys, pytest; from rfhosted import hosted;"
+        f"hosted.V1_HOSTS = dict.fromkeys(hosted.V1_HOSTS, {scripted.url!r});"
+        f"hosted.V2_HOSTS = dict.fromkeys(hosted.V2_HOSTS, {scripted.url!r});"
+        f"hosted.PERCENT_HOSTS = {{{scripted.url!r}}};"
+        "sys.exit(pytest.main(['-l', '-vv', '--tb=long', '-p', 'no:cacheprovider', sys.argv[1]]))"
+    )
+    live = Path(__file__).with_name("test_live.py")
+    run = subprocess.run(
+        [sys.executable, "-c", code, live], capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 1
+    assert "live: 6 requests sent" in run.stdout
+    asked = [
+        asked.headers.get("authorization", asked.query.get("api_key")) for asked in scripted.asked
+    ]
+    assert [CANARY in key for key in asked] == [True] * 6
+    assert "Unauthorized ***" in run.stdout
+    assert CANARY not in run.stdout + run.stderr

@@ -10,6 +10,7 @@ import pytest
 from conftest import Answer, recordings
 
 from rfhosted import errors
+from rfhosted.connection import Stop
 from rfhosted.keys import ApiKey
 from rfhosted.transport import Transport
 from rfhosted.wire import Request
@@ -21,13 +22,7 @@ REFUSALS = [r for r in recordings() if r.status >= 400 and r.body]
 def pauses(monkeypatch) -> list[float]:
     """Pauses between tries, not slept."""
     slept: list[float] = []
-    real = time.sleep
-
-    def sleep(seconds: float) -> None:
-        ours = threading.current_thread() is threading.main_thread()  # the server's are slept
-        slept.append(seconds) if ours else real(seconds)
-
-    monkeypatch.setattr("time.sleep", sleep)
+    monkeypatch.setattr("rfhosted.connection.Stop.wait", lambda _, seconds: slept.append(seconds))
     return slept
 
 
@@ -76,7 +71,7 @@ def test_recorded_refusals_become_the_right_error(scripted, recording) -> None:
     [(408, errors.UnreachableError), (410, errors.UnsupportedError), (413, errors.TooLargeError),
      (418, errors.InvalidRequestError), (429, errors.RateLimitedError), (501, errors.ServiceError),
      (503, errors.ModelNotReadyError), (504, errors.ServiceError), (507, errors.ServiceError),
-     (599, errors.ServiceError), (302, errors.HostedError)],
+     (599, errors.ServiceError), (302, errors.UnreachableError), (202, errors.UnexpectedAnswerError)],
 )  # fmt: skip
 def test_every_status_has_its_error(scripted, status, kind) -> None:
     scripted.say(Answer(b"<html><b>Request Too Long</b></html>", status, {"location": "/x"}))
@@ -290,3 +285,31 @@ def test_addresses_that_give_no_picture_say_why(scripted, monkeypatch, answer, r
         Transport().download(f"{scripted.url}/a.jpg?sig=s3cret", timeout=0.5)
     assert "s3cret" not in str(caught.value)
     assert caught.value.__context__ is None
+
+
+def test_a_request_is_stopped_from_another_thread(scripted):
+    scripted.say(Answer(delay=5))
+    stop = Stop()
+    threading.Timer(0.3, stop.set).start()
+    began = time.perf_counter()
+    with pytest.raises(errors.UnreachableError, match="stopped"):
+        Transport().send(Request(f"{scripted.url}/a/1"), None, timeout=20, retries=3, stop=stop)
+    assert time.perf_counter() - began < 4
+    assert len(scripted.asked) == 1
+
+
+def test_what_was_stopped_is_not_tried_again(scripted, monkeypatch):
+    stop = Stop()
+    monkeypatch.setattr("rfhosted.connection.Stop.wait", lambda *_: stop.set())
+    scripted.say(Answer(status=503))
+    with pytest.raises(errors.ModelNotReadyError):
+        Transport().send(Request(f"{scripted.url}/a/1"), None, timeout=20, retries=3, stop=stop)
+    assert len(scripted.asked) == 1
+
+
+def test_what_was_stopped_before_is_never_sent(scripted):
+    stop = Stop()
+    stop.set()
+    with pytest.raises(errors.UnreachableError, match="stopped"):
+        Transport().send(Request(f"{scripted.url}/a/1"), None, timeout=20, retries=3, stop=stop)
+    assert not scripted.asked

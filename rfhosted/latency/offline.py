@@ -12,6 +12,7 @@ from rfhosted.hosted import ApiVersion
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from rfhosted.connection import Stop
     from rfhosted.local import Simulation
     from rfhosted.route import Route
     from rfhosted.transport import Reply
@@ -21,11 +22,13 @@ if TYPE_CHECKING:
 class Simulated(Client):
     """Asks one embedded server as both versions; a key has no business there."""
 
-    def _send(self, request: Request, route: Route) -> Reply:
+    def _send(self, request: Request, route: Route, stop: Stop | None = None) -> Reply:
         if route.version is ApiVersion.V1:
             path = request.url.removeprefix(route.host)
             request = replace(request, url=f"{route.host}/v1{path}")
-        return self._transport.send(request, None, timeout=self.timeout, retries=self.retries)
+        return self._transport.send(
+            request, None, timeout=self.timeout, retries=self.retries, stop=stop
+        )
 
     def __repr__(self) -> str:
         return f"Client({self.api_version}: simulated times on this machine)"

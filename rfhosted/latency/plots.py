@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import TYPE_CHECKING, Any
 
 from matplotlib.lines import Line2D
@@ -35,8 +34,6 @@ _PARTS = {
 _INCHES_A_ROW = 0.42
 #: Share of the widest bar from which a segment has room for its own number.
 _ROOM = 0.09
-#: Share below which a segment would be a line.
-_LEAST = 0.004
 
 
 def latencies(rows: Sequence[dict[str, Any]], title: str, *, late: bool) -> Plot:
@@ -47,7 +44,8 @@ def latencies(rows: Sequence[dict[str, Any]], title: str, *, late: bool) -> Plot
         title: The finding.
         late: Whether E2E counts from when a request was due.
     """
-    plot, axes = _new(title, rows)
+    plot, axes = new_plot(title, width=8.0, height=1.5 + _INCHES_A_ROW * len(rows))
+    _rows_of(axes, rows)
     for y, row in enumerate(rows):
         if row["e2e_p50"] is None:
             axes.text(0, y, " no answer", va="center")
@@ -95,16 +93,16 @@ def parts(rows: Sequence[dict[str, Any]], *, simulated: bool) -> Plot:
         row, part = max(found, key=lambda pair: pair[0][pair[1]])
         whole = sum(row[name] or 0.0 for name in _PARTS if name in row)
         words, share = _PARTS[part][0], row[part] / whole
-        title = f"{_label(row)}: {share:.0%} of the time is {words}"
+        title = f"Most time goes into {words}: {share:.0%} ({_label(row)})"
     title += " (simulated)" * simulated
-    plot, axes = _new(title, rows)
-    # The longest bar, which is the plot's width.
+    plot, axes = new_plot(title, width=8.0, height=1.7 + _INCHES_A_ROW * len(rows))
+    _rows_of(axes, rows)
     whole = max((sum(row.get(n) or 0.0 for n in _PARTS) for row in rows), default=0.0) * 1000
     for y, row in enumerate(rows):
         left = 0.0
         for name, (words, colour, hatch) in _PARTS.items():
             width = (row.get(name) or 0.0) * 1000
-            if width <= _LEAST * whole:
+            if width <= 0.001 * whole:
                 continue
             bars = axes.barh(y, width, 0.62, left=left, label=words, color=colour, hatch=hatch)
             bars[0].set(edgecolor="black", linewidth=0.6)
@@ -121,8 +119,16 @@ def parts(rows: Sequence[dict[str, Any]], *, simulated: bool) -> Plot:
     axes.set_xlabel("mean of each part, ms")
     handles, labels = axes.get_legend_handles_labels()
     once = dict(zip(labels, handles, strict=True))
-    order = [once[words] for words, _, _ in _PARTS.values() if words in once]
-    plot.legend(handles=order, loc="outside lower center", ncols=5, fontsize=8, frameon=False)
+    order = [words for words, _, _ in _PARTS.values() if words in once]
+    if order:  # else matplotlib takes an empty list for no list
+        plot.legend(
+            handles=[once[words] for words in order],
+            labels=order,
+            loc="outside lower center",
+            ncols=min(5, len(order)),
+            fontsize=8,
+            frameon=False,
+        )
     return plot
 
 
@@ -130,16 +136,12 @@ def _largest(row: dict[str, Any]) -> str:
     return max((name for name in _PARTS if row.get(name)), key=lambda name: float(row[name]))
 
 
-def _new(title: str, rows: Sequence[dict[str, Any]]) -> tuple[Plot, Axes]:
-    plot, axes = new_plot(title, width=8.0, height=1.7 + _INCHES_A_ROW * len(rows))
-    axes.set_title("", loc="left")
-    plot.suptitle(textwrap.fill(title, 85), x=0.01, ha="left", fontsize=11)  # over the names, too
+def _rows_of(axes: Axes, rows: Sequence[dict[str, Any]]) -> None:
     axes.set_yticks(range(len(rows)), [_label(row) for row in rows])
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
     axes.grid(visible=False, axis="y")
     axes.grid(visible=True, axis="x", linewidth=0.5, alpha=0.5)
-    return plot, axes
 
 
 def _label(row: dict[str, Any]) -> str:

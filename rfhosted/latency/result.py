@@ -58,7 +58,8 @@ class Benchmark:
     @property
     def simulated(self) -> bool:
         """Whether a simulator pretended any of the times."""
-        return self.settings["simulated"] or any(sample.simulated for sample in self.samples)
+        pretended = any(sample.simulated for sample in self.samples)
+        return pretended or self.settings.get("simulated", False)  # also where nothing was answered
 
     def rows(self) -> list[dict[str, Any]]:
         """One dict a cell; seconds, bytes, requests a second; None where unknown.

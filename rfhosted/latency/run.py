@@ -62,7 +62,7 @@ def benchmark(
     """Measure the latency of models, versions and picture sizes, and where the time goes.
 
     Every combination is a cell; the requests of all cells are mixed in random order, so that drift
-    favours none. Nothing is retried. Ctrl-C (or the stop button) keeps what was measured.
+    favours none. Nothing is retried. Ctrl-C (or the stop button) keeps what was measured so far.
 
     Args:
         models: One or several, as ``Client.predict`` takes them.

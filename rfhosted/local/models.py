@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from rfhosted.hosted import DEFAULT_CONFIDENCE, LOCAL_MODELS, Task
+from rfhosted.hosted import COCO_KEY_POINTS, DEFAULT_CONFIDENCE, LOCAL_MODELS, Task
 from rfhosted.local import networks
 from rfhosted.local.refusals import RefusedError
 
@@ -36,11 +36,6 @@ _VOC_NAMES = {
     "dining table": "diningtable",
     "tv": "tvmonitor",
 }
-_KEY_POINTS = (
-    *("nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder"),
-    *("right_shoulder", "left_elbow", "right_elbow", "left_wrist", "right_wrist", "left_hip"),
-    *("right_hip", "left_knee", "right_knee", "left_ankle", "right_ankle"),
-)
 _MASK_MODES = ("accurate", "fast", "tradeoff")
 _WRONG_MASK_MODE = (
     "Invalid mask decode argument sent. tradeoff_factor must be in [0.0, 1.0], mask_decode_mode:"
@@ -223,7 +218,7 @@ def _key_points(rgb: Pixels, parameters: Parameters) -> dict[str, Any]:
                 "y": float(y),
                 "confidence": float(score),
                 "class_id": slot,
-                "class": _KEY_POINTS[slot],
+                "class": COCO_KEY_POINTS[slot],
             }
             for slot, (x, y, score) in enumerate(networks.pose(rgb, box))
             if score >= _LEAST_KEY_POINT

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
@@ -22,6 +23,19 @@ Row: TypeAlias = dict[str, Any]
 
 #: Longest side of a drawn picture, in pixels: what a notebook shows, not what a camera takes.
 DISPLAY_SIZE = 1024
+
+
+#: The parts of the whole way, and what they are.
+_PARTS = {
+    "prepare": "decode, scale and encode the picture",
+    "connect": "find the host, TCP, TLS",
+    "upload": "send the request",
+    "queue": "network, routing and queueing",
+    "load": "load the model (a cold start)",
+    "exec": "the model's own work",
+    "download": "receive the answer",
+    "parse": "read the answer",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +85,21 @@ class Timing:
             "download": self.download,
             "parse": self.parse,
         }
+
+    def _repr_html_(self) -> str:
+        from rfhosted import html
+
+        parts = self.parts()
+        whole = self.prepare + self.e2e + self.parse
+        entries = [
+            (
+                f"{name}: {_PARTS[name]}",
+                None if seconds is None else seconds / whole if whole else 0.0,
+                "not told" if seconds is None else f"{seconds * 1000:.1f} ms",
+            )
+            for name, seconds in parts.items()
+        ]
+        return html.bars(entries, f"{whole * 1000:.0f} ms, {self.e2e * 1000:.0f} ms of it E2E")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -147,6 +176,8 @@ class Prediction:
         raise NotImplementedError
 
     def _display(self, max_side: int) -> Image.Image:
+        if max_side < 1:
+            raise ValueError(f"max_side is a number of pixels, not {max_side!r}.")
         return self.picture.at(scaled(self.picture.size, max_side))
 
     def to_pandas(self) -> pd.DataFrame:
@@ -196,17 +227,43 @@ class Prediction:
             lines.append(html.text_table(rows))
         return "\n".join(lines)
 
-    def _repr_html_(self) -> str:
+    def html(
+        self,
+        *,
+        max_side: int = DISPLAY_SIZE,
+        max_bytes: int = 200_000,
+        table_rows: int = 100,
+        **options: Any,
+    ) -> str:
+        """The drawn picture with its description, caption, notes and table, as HTML on its own.
+
+        Args:
+            max_side: Longest side of the picture in pixels.
+            max_bytes: Bytes of it as a JPEG; text form, in here, takes a third more.
+            table_rows: Rows of the table at most; 0 for none.
+            options: What ``draw`` takes.
+        """
         from rfhosted import html
 
-        found = self.summary()
-        alt = f"The picture with the result of {self.task} drawn on it: {found}"
+        draw: Callable[..., Image.Image] = self.draw  # each task has options of its own
         return html.card(
-            self.draw(), alt=alt, caption=self.caption(), notes=self.notes, rows=self.rows()[:100]
+            draw(max_side=max_side, **options),
+            alt=f"The picture with the result of {self.task} drawn on it: {self.summary()}",
+            caption=self.caption(),
+            notes=self.notes,
+            rows=self.rows()[:table_rows],
+            max_bytes=max_bytes,
         )
+
+    def _repr_html_(self) -> str:
+        return self.html()
 
 
 def check_fraction(name: str, value: float | None) -> None:
     """Refuse what is no fraction: servers would read 40 as percent, and 1 too."""
-    if value is not None and not 0 <= value <= 1:
+    if value is None:
+        return
+    if not isinstance(value, numbers.Real):
+        raise TypeError(f"{name} is a fraction from 0 to 1, not {value!r}.")
+    if not 0 <= value <= 1:
         raise ValueError(f"{name} is a fraction from 0 to 1, not {value!r} (40 % is 0.4).")

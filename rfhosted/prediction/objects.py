@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
-from rfhosted.parse import COCO_KEY_POINTS
+from rfhosted.hosted import COCO_KEY_POINTS
 from rfhosted.prediction.base import DISPLAY_SIZE, Prediction, Row
 
 if TYPE_CHECKING:
@@ -98,8 +98,20 @@ class _Objects(Prediction):
             line_width=line_width,
         )
 
+    def _of_other_classes(self) -> str:
+        """What a filter of classes left out; a lower confidence would not bring it back."""
+        items = self.raw["predictions"]
+        names = [
+            str(item.get("class", item.get("class_name")))
+            for item in items
+            if float(item["confidence"]) >= self.confidence
+        ]
+        return ", ".join(name for name, _ in Counter(names).most_common(5))
+
     def summary(self) -> str:
         if not self.found:
+            if others := self._of_other_classes():
+                return f"no object of these classes above {self.confidence:.2f}, only {others}"
             return f"no objects above {self.confidence:.2f}; try a lower confidence"
         counts = Counter(item.class_name for item in self.found)
         named = ", ".join(f"{count} {name}" for name, count in counts.most_common(5))

@@ -1,0 +1,343 @@
+"""The explorer as a person uses it: in JupyterLab, in a real browser."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from conftest import IMAGES, Answer
+from playwright.sync_api import Locator, Page, expect
+
+from rfhosted import Task
+from rfhosted.samples import sample
+
+#: Counts requests in the kernel, on their way to whatever server.
+COUNTING = """
+import rfhosted, rfhosted.transport
+asked, send = [], rfhosted.transport.Transport.send
+def counted(self, request, *args, **kwargs):
+    asked.append(request.url)
+    return send(self, request, *args, **kwargs)
+rfhosted.transport.Transport.send = counted
+"""
+SHOW = "explorer = rfhosted.explore({})\nexplorer"
+CANARY = "canary-2f9d41c7b6"
+
+
+@dataclass
+class Panel:
+    """The panel by what a person, or a screen reader, finds in it."""
+
+    notebook: Any
+
+    @property
+    def page(self) -> Page:
+        return self.notebook.page
+
+    @property
+    def whole(self) -> Locator:
+        return self.page.locator(".rfhosted-panel")
+
+    def button(self, name: str) -> Locator:
+        return self.whole.get_by_role("button", name=name, exact=True)
+
+    def field(self, name: str) -> Locator:
+        return self.whole.get_by_label(name, exact=True)
+
+    def choose(self, name: str, option: str) -> None:
+        self.field(name).select_option(label=option)
+
+    def fill(self, name: str, value: str) -> None:
+        self.field(name).fill(value)
+        self.field(name).press("Enter")
+
+    def tab(self, name: str) -> None:
+        self.whole.get_by_role("tab", name=name).click()
+
+    @property
+    def page_of_tab(self) -> Locator:
+        return self.whole.locator(".widget-tab-contents")
+
+    @property
+    def status(self) -> Locator:
+        return self.whole.get_by_role("status")
+
+    @property
+    def picture(self) -> Locator:
+        return self.whole.get_by_role("img", name="The picture with the result of")
+
+    @property
+    def caption(self) -> Locator:
+        return self.whole.locator("figcaption").first
+
+    def run(self) -> None:
+        self.button("Run").click()
+        self.wait_for_answer()
+
+    def wait_for_answer(self) -> None:
+        expect(self.button("Cancel")).to_be_disabled()
+        expect(self.status).to_contain_text("Answered in")
+
+    def requests(self) -> int:
+        return int(self.notebook.ask_kernel("print(len(asked))"))
+
+
+@pytest.fixture(autouse=True)
+def patience():
+    expect.set_options(timeout=30_000)
+
+
+@pytest.fixture
+def open_panel(open_notebook):
+    """``open_panel(arguments="", **page)``: a notebook that shows a panel."""
+
+    def opened(arguments: str = "", **page: Any) -> Panel:
+        notebook = open_notebook([COUNTING + SHOW.format(arguments)], **page)
+        panel = Panel(notebook)
+        expect(panel.whole.get_by_role("button", name=re.compile("^Run"))).to_be_enabled()
+        return panel
+
+    return opened
+
+
+@pytest.mark.parametrize(("theme", "width"), [("light", 1400), ("dark", 800)])
+def test_five_tasks(open_panel, run_axe, theme, width):
+    panel = open_panel(theme=theme, width=width, height=1500)
+    panel.run()
+    for task in Task:
+        panel.choose("Task type", task.replace("-", " ").capitalize())
+        expect(panel.picture).to_have_attribute("alt", re.compile(f"result of {task}"))
+        panel.wait_for_answer()
+        panel.notebook.screenshot(f"explorer-{theme}-{width}-{task}")
+    for name in ("Table", "Time", "JSON", "Code", "Compare", "Sweep"):
+        panel.tab(name)
+        assert run_axe(panel.page, ".rfhosted-panel") == []
+    assert panel.notebook.complaints == []
+    assert panel.notebook.outside == []
+
+
+@pytest.mark.parametrize("width", [700, 1600])
+def test_the_layout_holds(open_panel, width):
+    panel = open_panel(width=width, height=1500)
+    panel.run()
+    pages = {"Table": "class_name", "Time": "prepare", "JSON": "inference_id", "Code": "curl"}
+    for name, text in pages.items():
+        panel.tab(name)
+        expect(panel.page_of_tab).to_contain_text(text)
+        panel.notebook.screenshot(f"explorer-layout-{width}-{name}")
+        overflow = "panel => panel.scrollWidth > panel.clientWidth + 1"
+        assert not panel.whole.evaluate(overflow), name
+    picture, output = panel.picture.bounding_box(), panel.notebook.output(0).last.bounding_box()
+    assert picture["x"] + picture["width"] <= output["x"] + output["width"] + 1
+    assert picture["width"] > 250
+
+
+def test_version_and_size_make_another_request(open_panel):
+    panel = open_panel()
+    panel.run()
+    panel.whole.get_by_label("v1 (legacy)").check()
+    expect(panel.caption).to_contain_text("(v1)")
+    panel.choose("Image size", "320 px")
+    expect(panel.caption).to_contain_text("sent 320 x 320")
+    expect(panel.whole).to_contain_text("of 5 MB")
+    assert panel.requests() == 3
+
+
+def test_a_threshold_sends_nothing(open_panel):
+    panel = open_panel()
+    panel.run()
+    before = panel.requests()
+    panel.fill("Confidence", "0.99")
+    expect(panel.caption).to_contain_text("no objects above 0.99")
+    panel.fill("Confidence", "0.1")
+    expect(panel.whole).to_contain_text("Shown: what is above 0.10")
+    slider = panel.whole.locator(".rfhosted-pointer .noUi-base").first.bounding_box()
+    middle = slider["y"] + slider["height"] / 2
+    panel.page.mouse.move(slider["x"] + slider["width"] * 0.2, middle)
+    panel.page.mouse.down()
+    for step in range(20, 100, 2):
+        panel.page.mouse.move(slider["x"] + slider["width"] * step / 100, middle)
+    panel.page.mouse.up()
+    expect(panel.field("Confidence")).to_have_value("0.98")
+    expect(panel.caption).to_contain_text("no objects above 0.98")
+    panel.fill("Confidence", "0.05")
+    panel.field("Classes").select_option("person")
+    expect(panel.caption).to_contain_text(re.compile(r"^(\d+) objects: \1 person"))
+    panel.field("Show labels").uncheck()
+    panel.field("Show boxes").uncheck()
+    assert panel.requests() == before
+
+
+def test_another_overlap_asks_again(open_panel):
+    panel = open_panel()
+    panel.run()
+    panel.field("Run on every change").uncheck()
+    panel.fill("Overlap (IoU)", "0.9")
+    expect(panel.status).to_contain_text("The settings changed since")
+    assert panel.requests() == 1
+    panel.run()
+    assert panel.requests() == 2
+
+
+def test_pictures_of_ones_own(open_panel, tmp_path):
+    panel = open_panel()
+    with panel.page.expect_file_chooser() as chooser:
+        panel.whole.locator(".widget-upload").click()
+    chooser.value.set_files(IMAGES / "cat.jpg")
+    expect(panel.whole).to_contain_text("Now: cat.jpg")
+    expect(panel.caption).to_contain_text("cat")
+    panel.fill("Path or URL", str(sample("coffee")))
+    expect(panel.whole).to_contain_text("Now: coffee.jpg")
+    expect(panel.caption).to_contain_text("cup")
+    panel.button("camera").click()
+    expect(panel.whole).to_contain_text("Now: camera")
+    expect(panel.caption).to_contain_text("person")
+
+
+def test_compare(open_panel, run_axe):
+    panel = open_panel(height=1800)
+    panel.tab("Compare")
+    panel.button("v1 against V2").click()
+    expect(panel.whole).to_contain_text("100% agreement")
+    panel.notebook.screenshot("explorer-compare-versions")
+    panel.button("Full against half size").click()
+    expect(panel.whole.get_by_role("cell", name="256 x 256 pixels")).to_be_visible()
+    panel.button("Pin as A").click()
+    panel.choose("Image size", "160 px")
+    expect(panel.whole.get_by_role("cell", name="160 x 160 pixels")).to_be_visible()
+    expect(panel.whole.get_by_role("img", name=re.compile("^[AB], the picture"))).to_have_count(2)
+    assert run_axe(panel.page, ".rfhosted-panel") == []
+    panel.button("Unpin").click()
+    expect(panel.whole).to_contain_text("Pin a result as A")
+
+
+def test_sweep(open_panel, run_axe):
+    panel = open_panel(height=1800)
+    panel.tab("Sweep")
+    panel.button("Sweep the image size").click()
+    expect(panel.whole.get_by_role("img", name="Plot:")).to_be_visible()
+    expect(panel.status).to_contain_text("The sweep is done")
+    panel.notebook.screenshot("explorer-sweep")
+    assert run_axe(panel.page, ".rfhosted-panel") == []
+
+
+def test_cancel_keeps_the_last_result(open_panel, scripted):
+    found = b'{"predictions": [{"x": 9, "y": 9, "width": 9, "height": 9, "confidence": 0.9,'
+    found += b'"class": "bolt"}], "image": {"width": 512, "height": 512}, "time": 0.01}'
+    scripted.say(Answer(found), Answer(delay=60))
+    client = f"client=rfhosted.Client(base_url={scripted.url!r}), model='my-bolts/3'"
+    panel = open_panel(client)
+    panel.run()
+    expect(panel.caption).to_contain_text("1 bolt")
+    panel.button("Run").click()
+    expect(panel.button("Run")).to_be_disabled()
+    panel.button("Cancel").click()
+    expect(panel.status).to_contain_text("Stopped", timeout=2_000)
+    expect(panel.button("Run")).to_be_enabled()
+    expect(panel.caption).to_contain_text("1 bolt")
+
+
+def test_errors_are_seen(open_panel, scripted, run_axe):
+    panel = open_panel()
+    panel.run()
+    panel.fill("Path or URL", "no/such/file.jpg")
+    alert = panel.whole.get_by_role("alert")
+    expect(alert).to_contain_text("ImageError")
+    expect(alert).to_contain_text("Check the path")
+    expect(panel.picture).to_be_visible()
+    panel.notebook.screenshot("explorer-error")
+    assert run_axe(panel.page, ".rfhosted-panel") == []
+    panel.fill("or a model id", "yolov8n-64")
+    expect(panel.whole).to_contain_text("Did you mean yolov8n-640")
+    expect(panel.button("Run")).to_be_disabled()
+    scripted.say(Answer(b'{"message": "Not enough credits"}', 402))
+    client = f"client=rfhosted.Client(base_url={scripted.url!r}), model='my-bolts/3'"
+    refused = open_panel(client)
+    refused.button("Run").click()
+    expect(refused.whole.get_by_role("alert")).to_contain_text("Not enough credits")
+    expect(refused.whole.get_by_role("alert")).to_contain_text("PaymentRequiredError")
+
+
+def test_what_cannot_be_is_greyed_out(open_panel):
+    panel = open_panel("client=rfhosted.Client('no-key', region='eu')")
+    expect(panel.whole.get_by_label("v1 (legacy)")).to_be_disabled()
+    expect(panel.whole).to_contain_text("v1 has no host in the region eu")
+    expect(panel.button("Run (spends credits)")).to_be_enabled()
+    expect(panel.field("Run on every change")).to_be_disabled()
+    panel.fill("or a model id", "florence-2-base")
+    expect(panel.whole).to_contain_text("answers a prompt")
+    expect(panel.button("Run (spends credits)")).to_be_disabled()
+
+
+def test_a_key_is_typed_and_found_nowhere(open_panel, scripted):
+    panel = open_panel(f"client=rfhosted.Client(base_url={scripted.url!r}), model='my-bolts/3'")
+    panel.fill("API key", CANARY)
+    expect(panel.whole).to_contain_text("Key: set")
+    expect(panel.field("API key")).to_have_value("")
+    panel.run()
+    assert CANARY in str(scripted.asked[-1])
+    for name in ("Table", "Time", "JSON", "Code", "Compare", "Sweep"):
+        panel.tab(name)
+        assert CANARY not in panel.page.content()
+    assert CANARY not in panel.notebook.save()
+    state = (
+        "from ipywidgets.embed import embed_data; print(embed_data(views=[explorer.panel.widget]))"
+    )
+    printed = panel.notebook.ask_kernel(state)
+    assert "VBoxModel" in printed
+    assert CANARY not in printed
+
+
+def test_a_saved_notebook_is_small_and_shows_the_last_picture(open_panel):
+    panel = open_panel()
+    panel.run()
+    panel.fill("Confidence", "0.3")
+    panel.notebook.ask_kernel("explorer.save_picture()")
+    saved = panel.notebook.save()
+    assert len(saved) < 200_000
+    page = panel.page
+    page.evaluate("window.jupyterapp.serviceManager.sessions.shutdownAll()")
+    panel.notebook.open()
+    kept = page.get_by_role("img", name="The picture with the result of object-detection")
+    expect(kept).to_be_visible()
+    assert kept.evaluate("image => image.naturalWidth") > 300
+    expect(page.locator(".jp-OutputArea")).to_contain_text("above 0.30")
+    panel.notebook.screenshot("explorer-reopened")
+
+
+def test_the_keyboard_reaches_everything(open_panel):
+    panel = open_panel(height=1600)
+    panel.run()
+    panel.button("astronaut").focus()
+    seen = []
+    for _ in range(60):
+        name = panel.page.evaluate(
+            "(document.activeElement.labels?.[0] || document.activeElement).innerText.trim()"
+            " || document.activeElement.getAttribute('aria-label') || ''"
+        )
+        inside = panel.page.evaluate("!!document.activeElement.closest('.rfhosted-panel')")
+        if not inside:
+            break
+        seen.append(name)
+        panel.page.keyboard.press("Tab")
+    told = " | ".join(seen)
+    for name in (
+        *("astronaut", "rocket", "Path or URL", "Upload", "Task type", "V2 (recommended)", "Model"),
+        *("or a model id", "Image size", "Overlap (IoU)", "Run", "Run on every change", "API key"),
+        *("Confidence", "Show boxes", "Show labels", "Line width", "Classes", "Table"),
+    ):
+        assert name in told, (name, told)
+
+
+def test_the_picture_of_the_readme(open_panel):
+    """``pytest tests/browser -k readme`` makes it: notebooks/explorer.jpg is a copy."""
+    panel = open_panel(width=1500, height=1600)
+    panel.choose("Task type", "Instance segmentation")
+    panel.wait_for_answer()
+    panel.tab("Time")
+    expect(panel.page_of_tab).to_contain_text("prepare")
+    made = panel.notebook.screenshot("explorer").with_suffix(".jpg")
+    panel.whole.screenshot(path=made, type="jpeg", quality=80)
+    assert made.stat().st_size < 400_000

@@ -48,6 +48,30 @@ def test_percentiles_over_the_wire() -> None:
     assert row["e2e_mean"] == pytest.approx(median * math.exp(sigma**2 / 2), rel=0.25)
 
 
+@pytest.mark.parametrize("models", [["yolov8n-640"], ["yolov8n-640", "yolov8m-640"]])
+@pytest.mark.parametrize("v1_exec", [0.03, 0.2])
+def test_the_finding_is_more_than_noise(models, v1_exec) -> None:
+    both = {
+        ApiVersion.V2: Times(exec=0.03, spread=0.5),
+        ApiVersion.V1: Times(exec=v1_exec, spread=0.5),
+    }
+    with simulated(Simulation({"*": both}, workers=32, seed=2)) as client:
+        found = rfhosted.benchmark(
+            models,
+            rfhosted.sample("cat"),
+            client=client,
+            requests=12,
+            concurrency=8,
+            warmup=1,
+            seed=1,
+        )
+    apart = [v2["e2e_p50_high"] < v1["e2e_p50_low"] or v1["e2e_p50_high"] < v2["e2e_p50_low"]
+             for v2 in found.rows() for v1 in found.rows()
+             if (v2["api_version"], v1["api_version"]) == ("v2", "v1") and v1["model"] == v2["model"]]  # fmt: skip
+    assert ("no more than noise" in found.plot().alt) is not any(apart)
+    assert any(apart) or v1_exec == 0.03
+
+
 def test_a_run_without_an_answer_says_simulated_too(tmp_path) -> None:
     found = measure(Simulation(error_rate=1.0, error_status=500), requests=2)
     assert "(simulated)" in found.plot().alt

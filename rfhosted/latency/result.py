@@ -300,17 +300,20 @@ def _verdict(interval: tuple[float, float] | None) -> str:
 
 
 def _versions(pairs: Sequence[tuple[dict[str, Any], dict[str, Any]]]) -> str:
+    about = f"{pairs[0][0]['model']}: " if len(pairs) == 1 else ""
+    if not any(_apart(v2, v1) for v2, v1 in pairs):
+        return f"{about}v1 and V2 differ by no more than noise"
     ratios = [v1["e2e_p50"] / v2["e2e_p50"] for v2, v1 in pairs]
-    if len(pairs) > 1:
-        low, high = (f"{ratio:.2g}" for ratio in (min(ratios), max(ratios)))
-        return f"v1 takes {low if low == high else f'{low} to {high}'} times as long as V2"
-    [(v2, v1)] = pairs
-    apart = None not in (v2["e2e_p50_low"], v1["e2e_p50_low"]) and (
-        v1["e2e_p50_low"] > v2["e2e_p50_high"] or v2["e2e_p50_low"] > v1["e2e_p50_high"]
-    )
-    if not apart:
-        return f"{v2['model']}: v1 and V2 differ by no more than noise"
-    return f"{v2['model']}: v1 takes {ratios[0]:.2g} times as long as V2"
+    low, high = (f"{ratio:.2g}" for ratio in (min(ratios), max(ratios)))
+    return f"{about}v1 takes {low if low == high else f'{low} to {high}'} times as long as V2"
+
+
+def _apart(row: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether two medians differ by more than noise: their intervals do not meet."""
+    if row["e2e_p50_low"] is None or other["e2e_p50_low"] is None:
+        return False
+    below, above = sorted((row, other), key=lambda one: float(one["e2e_p50"]))
+    return bool(below["e2e_p50_high"] < above["e2e_p50_low"])
 
 
 def _cell(row: dict[str, Any]) -> Cell:

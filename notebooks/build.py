@@ -90,8 +90,8 @@ except rfhosted.HostedError as error:
 ## Your own picture, your own key
 
 Put a path, a URL, bytes, a PIL image or an RGB array in place of `photo`. For hosted models set the key
-outside of the notebook, in the environment or in a `.env` file as `ROBOFLOW_API_KEY`; it then needs no
-further word:
+outside of the notebook, in the environment or in a `.env` file as `ROBOFLOW_API_KEY`; then
+nothing else is needed:
 
 ```python
 rfhosted.predict("my.jpg", "rfdetr-nano")       # a public model
@@ -102,22 +102,23 @@ rfhosted.predict("my.jpg", "my-project/3")      # your own
 EXPLORE = """
 # Explore a model
 
-Pick the **task type**, the **API version** and the **image size**, press *Run*, and see at once what changes.
-Without an API key this machine's models answer; a hosted call is made when you press *Run*, never before.
+Run the next cell: the panel appears. Pick the **task type**, the **API version** and the **image size**, and see at
+once what changes. Without an API key this machine's models answer on every change; a hosted call is made when you press
+*Run*, never before.
 ---
 import rfhosted
 
 explorer = rfhosted.explore()
 explorer
 ---
-# From the panel to code
+## From the panel to code
 
 `run` presses *Run* from code. What the panel shows is `explorer.result`, a prediction like any other; the
 tab *Code* writes down what gives exactly this result.
 ---
 explorer.run().filter(confidence=0.6)
 ---
-# Things to try
+## Things to try
 
 - Move *Confidence*: the picture is drawn again, and nothing is sent. Change *Overlap*: that asks again.
 - *Compare*: press *v1 against V2*, or *Pin as A*, change anything, and look at what only A or only B found.
@@ -130,13 +131,14 @@ LATENCY = """
 # How long does it take, and why?
 
 Roboflow's documentation publishes latencies and asks you to measure for yourself. This notebook takes requests
-apart, offline: a simulator on this machine answers in the times that it is told, and every table and plot of it says
-*simulated*. At the end you measure the hosted API with your own key.
+apart, offline. Section 1 asks a real model of this machine; from section 2 on a simulator answers in the times that it
+is given, and every table and plot of it says *simulated*. At the end you measure the hosted API with your own key.
+All of it takes about a minute.
 
-Two times are told everywhere: **E2E**, from sending the request to the last byte of the answer, and **Exec**, the
+Two times are given everywhere: **E2E**, from sending the request to the last byte of the answer, and **Exec**, the
 model's own work.
 ---
-# 1. One request, taken apart
+## 1. One request, taken apart
 
 The first request to a model waits for its loading (a *cold start*), the second does not.
 ---
@@ -147,7 +149,7 @@ rfhosted.predict(photo).timing
 ---
 rfhosted.predict(photo).timing
 ---
-# 2. The size of the picture
+## 2. The size of the picture
 
 A picture has to be sent before anything looks at it. Here the line is simulated too: 20 Mbit/s up, a round trip of
 30 ms. The photo is the sample, enlarged to 9 megapixels, as a phone would take it.
@@ -159,7 +161,7 @@ from rfhosted.local import Line, Simulation, Times, like_published
 
 large = Image.open(photo).resize((3000, 3000))
 line = Line(up=20e6 / 8, down=50e6 / 8, round_trip=0.03)  # bytes a second, seconds
-with simulated(like_published("yolov8n-640", line=line)) as client:
+with simulated(like_published("yolov8n-640", line=line, spread=0)) as client:
     sizes = rfhosted.benchmark(
         "yolov8n-640",
         large,
@@ -171,24 +173,25 @@ with simulated(like_published("yolov8n-640", line=line)) as client:
     )
 sizes.plot_parts()
 ---
-# 3. v1 against V2
+## 3. v1 against V2
 
 What the documentation publishes, in milliseconds, and v1 as a multiple of V2:
 ---
 rfhosted.published
 ---
-# The simulator, told these times
+## The simulator, told these times
 
+The small model's E2E is a little shorter on v1, the large one's ten times longer; Exec is longer on v1 for both.
 Requests of both versions and models are mixed in random order, so that drift favours none. The bar is where the
 median lies with 95 % confidence: two medians whose bars overlap may be one.
 ---
 with simulated() as client:
     versions = rfhosted.benchmark(
-        ["yolov8n-640", "yolov8m-640"], photo, requests=12, warmup=1, concurrency=2, client=client
+        ["yolov8n-640", "yolov8x-640"], photo, requests=8, warmup=1, concurrency=4, client=client
     )
 versions
 ---
-# 4. Many at once: queueing
+## 4. Many at once: queueing
 
 Two workers need 50 ms for each request. One client waits for nobody. Eight clients wait for each other: more is
 answered each second, and each answer takes longer.
@@ -214,7 +217,7 @@ with simulated(two_workers) as client:
             f"of it queue {parts['queue'] * 1000:.0f} ms (simulated)"
         )
 ---
-# When requests do not wait for answers
+## When requests do not wait for answers
 
 Clients that wait before they ask again hide a server that stalls: while it stands still, nobody asks. With `rate`
 requests are sent when they are due, and E2E counts from then. Here everything stands still for one second.
@@ -237,9 +240,10 @@ for rate in (None, 20):
         f"median {row['e2e_p50'] * 1000:.0f} ms, p90 {row['e2e_p90'] * 1000:.0f} ms (simulated)",
     )
 ---
-# 5. Your own key
+## 5. Your own key
 
-Set `ROBOFLOW_API_KEY` and measure the hosted API. How many billable requests that makes is said before, and asked.
+Set `ROBOFLOW_API_KEY` and measure the hosted API. You are told how many billable
+requests it makes, and asked to confirm.
 
 ```python
 mine = rfhosted.benchmark(["yolov8n-640"], [photo], api_versions=("v2", "v1"), requests=20)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rfhosted.connection import Stop
     from rfhosted.images import ImageLike, Picture
 
+_DERIVED = "The masks are derived from boxes and a class map: no network was trained for them."
 _V2_IS_RECOMMENDED = "v1 is the legacy API: Roboflow recommends V2 (api_version='v2')."
 
 
@@ -314,7 +315,7 @@ class Client:
             "timing": timing,
             "confidence": prepared.confidence,
             "host": f"{host}, simulated" if "simulated" in raw else host,
-            "notes": self._notes(route, reply),
+            "notes": self._notes(route, reply, raw),
             "received": len(reply.body),
         }
         return prediction_of(answered, answer, shared)
@@ -346,8 +347,11 @@ class Client:
             known = self._sizes.ask(self._transport, self._key, self.region, route.model)
         return known or hosted.DEFAULT_IMAGE_SIZE
 
-    def _notes(self, route: Route, reply: Reply) -> tuple[str, ...]:
+    def _notes(self, route: Route, reply: Reply, raw: Any) -> tuple[str, ...]:
         notes = []
+        found = raw.get("predictions")
+        if isinstance(found, list) and any(item.get("mask_source") == "derived" for item in found):
+            notes.append(_DERIVED)
         if label := reply.headers.get("x-rfhosted-simulated"):
             notes.append(f"Simulated: {label}; no model looked at the picture.")
         if route.stands_in:

@@ -322,7 +322,7 @@ def _figure(name: str, prediction: Prediction, max_bytes: int, max_side: int) ->
     alt = f"{name}, the picture with the result of {prediction.task}: {prediction.summary()}"
     caption = html.escape(" · ".join(prediction.caption()[:2]))  # the rest is in the table
     return (
-        '<figure style="margin:0;flex:1 1 280px;min-width:0">'
+        '<figure style="margin:0;flex:1 1 200px;min-width:0">'
         f'<img alt="{html.escape(alt)}" src="{source}" style="max-width:100%;height:auto">'
         f"<figcaption><strong>{name}</strong> {caption}</figcaption></figure>"
     )

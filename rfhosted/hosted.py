@@ -11,14 +11,17 @@ import json
 import re
 from enum import StrEnum
 from importlib import resources
-from typing import NoReturn
+from typing import Self
 
 
 class _Choice(StrEnum):
     """Strings of which one is chosen; a wrong one is told which there are."""
 
     @classmethod
-    def _missing_(cls, value: object) -> NoReturn:
+    def _missing_(cls, value: object) -> Self:
+        for choice in cls:
+            if isinstance(value, str) and value.lower() == choice:  # V2 is how people write it
+                return choice
         raise ValueError(f"{cls.__name__} is one of {', '.join(cls)}, not {value!r}.")
 
 

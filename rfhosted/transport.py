@@ -211,7 +211,10 @@ class Transport:
         call = requests.Request("GET", url, auth=_Auth(None, in_header=False))
         outcome = self._try(call, timeout, largest=_LARGEST_DOWNLOAD, stop=Stop(), follow=True)
         if isinstance(outcome, _Failure):
-            raise ImageError(f"The image at {shown} could not be fetched: {outcome.reason}")
+            raise ImageError(
+                f"The image at {shown} could not be fetched: {outcome.reason}",
+                advice="Check the address and the network.",
+            )
         if outcome.status != 200:
             raise ImageError(f"The image at {shown} could not be fetched: HTTP {outcome.status}")
         kind = outcome.headers.get("content-type", "").partition(";")[0]

@@ -101,6 +101,6 @@ def test_tasks_are_those_of_the_code() -> None:
 
 
 def test_limits_are_those_of_the_code() -> None:
-    megabytes = re.search(r"A request has (\d+) MB on v1 and (\d+) MB on V2", README)
+    megabytes = re.search(r"A request may have up to (\d+) MB on v1 and (\d+) MB on V2", README)
     limits = [hosted.REQUEST_LIMITS[version] for version in hosted.ApiVersion]
     assert [int(number) * 10**6 for number in megabytes.groups()] == limits

@@ -33,6 +33,7 @@ STYLE = """<style>
 .rfhosted-panel .lm-TabBar-tab {flex: 1 1 auto !important; min-width: 0 !important;
   padding: 0 6px !important}
 .rfhosted-panel table {border-collapse: collapse}
+.rfhosted-panel figure img {max-height: 520px; width: auto}
 .rfhosted-panel .rfhosted img {display: block}
 </style>"""
 

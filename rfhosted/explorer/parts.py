@@ -25,7 +25,7 @@ SHOWN_SIDE = 800
 #: without a kernel. It has 200 kB for all of a panel and that copy.
 SHOWN_BYTES, COPY_BYTES = 45_000, 20_000
 WITHOUT_OVERLAP = frozenset({Task.CLASSIFICATION, Task.SEMANTIC_SEGMENTATION})
-ABOUT_V1 = "V2 is recommended. A request has 20 MB on V2 and 5 MB on v1."
+ABOUT_V1 = "V2 is recommended. A request may have up to 20 MB on V2 and 5 MB on v1."
 _THUMBNAIL = 64  # pixels, longest side
 _LONGEST_TEXT, _LONGEST_LIST, _JSON_LIMIT = 80, 12, 12_000
 
@@ -126,7 +126,13 @@ def picture(prediction: Prediction, view: View, max_bytes: int = SHOWN_BYTES) ->
         options = {"labels": view.labels}
     return prediction.html(
         max_side=SHOWN_SIDE, max_bytes=max_bytes, table_rows=0, **options
-    ) + small(f"Shown: what is above {prediction.confidence:.2f}.")
+    ) + small(f"Shown: what is above {prediction.confidence:.2f}{_only(view)}.")
+
+
+def _only(view: View) -> str:
+    if not view.classes:
+        return ""
+    return f", of {', '.join(sorted(view.classes))} only; other classes are hidden"
 
 
 def table(prediction: Prediction) -> str:

@@ -46,12 +46,13 @@ class PicturePicker(Controls):
         self.upload = widgets.FileUpload(
             accept="image/*",
             description=f"Upload (up to {_UPLOAD_LIMIT} MB)",
-            tooltip="Send a file of this computer to the kernel",
+            tooltip="Send a file from this computer to the kernel",
             layout=widgets.Layout(width="auto"),
         )
         hint = (
             f"Picked a file and nothing happens? It is over {_UPLOAD_LIMIT} MB, which the"
-            " notebook's connection drops unsaid: copy it beside the notebook and write its path."
+            " notebook's connection drops without a message: copy it beside the notebook and"
+            " write its path."
         )
         self.chosen = widgets.HTML()
         self.widget = widgets.VBox(
@@ -193,7 +194,9 @@ class QuestionControls(Controls):
             self.task.value = asked.task
             self.version.value = asked.api_version
             self.version.disabled = bool(no_v1)
-            self.why_not_v1.value = parts.small(f"v1 cannot: {no_v1}" if no_v1 else parts.ABOUT_V1)
+            # What no version can is said where the request would be.
+            alone = no_v1 and no_v1 != state.why_not(ApiVersion.V2)
+            self.why_not_v1.value = parts.small(f"v1 cannot: {no_v1}" if alone else parts.ABOUT_V1)
             default = choices.default_model(state.client, asked.task, asked.api_version)
             models.insert(0, (f"default: {default}", ""))
             set_options(self.model, models, asked.model or "")
@@ -202,7 +205,7 @@ class QuestionControls(Controls):
             self.overlap.disabled = asked.task in parts.WITHOUT_OVERLAP
             without = "none; this machine's models answer" if state.client.is_local else "none"
             told = "set" if state.client.has_key else without
-            self.key_state.value = parts.small(f"Key: {told}. {state.client!r}")
+            self.key_state.value = parts.small(f"Key: {told}.")
         self._refresh_plan()
 
     def _refresh_plan(self) -> None:

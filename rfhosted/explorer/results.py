@@ -33,7 +33,7 @@ class Results(Controls):
         self.pin = button(
             state, "Pin as A", "Keep this result to compare later ones with", state.pin
         )
-        self.unpin = button(state, "Unpin", "Compare with nothing", state.unpin)
+        self.unpin = button(state, "Unpin", "Forget A", state.unpin)
         self.versions = button(
             state, "v1 against V2", "Ask both versions and compare", state.run_both_versions
         )

@@ -78,6 +78,9 @@ class ExplorerState:
         self._observers.append(tell)
 
     def _changed(self, *events: str) -> None:
+        if "image" in events:  # classes of one picture would hide another's
+            views = self._views.items()
+            self._views = {task: replace(view, classes=frozenset()) for task, view in views}
         for event in events:
             for tell in self._observers:
                 tell(event)
@@ -396,5 +399,6 @@ class ExplorerState:
 def _told(made: Made) -> str:
     if "answer" in made:
         prediction: Prediction = made["answer"].prediction
-        return f"Answered in {prediction.timing.e2e * 1000:.0f} ms."
+        settings = " The settings above are B's now." if "question" in made else ""
+        return f"Answered in {prediction.timing.e2e * 1000:.0f} ms.{settings}"
     return "The sweep is done." if "sweep" in made else ""

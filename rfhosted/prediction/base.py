@@ -209,7 +209,7 @@ class Prediction:
         time = f"{self.timing.e2e * 1000:.0f} ms E2E"
         if self.timing.exec is not None:
             time += f", {self.timing.exec * 1000:.0f} ms Exec"
-        if self.timing.load:
+        if self.timing.load and self.timing.load >= 0.001:
             time += f", {self.timing.load * 1000:.0f} ms loading the model first"
         width, height = self.upload.size
         return [

@@ -334,7 +334,9 @@ def test_the_keyboard_reaches_everything(open_panel):
 def test_the_picture_of_the_readme(open_panel):
     """``pytest tests/browser -k readme`` makes it: notebooks/explorer.jpg is a copy."""
     panel = open_panel(width=1500, height=1600)
+    panel.button("cat").click()
     panel.choose("Task type", "Instance segmentation")
+    expect(panel.picture).to_have_attribute("alt", re.compile("instance-segmentation.*cat"))
     panel.wait_for_answer()
     panel.tab("Time")
     expect(panel.page_of_tab).to_contain_text("prepare")

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from rfhosted.client import Client, default_client
 from rfhosted.errors import HostedError, UnsupportedError
 from rfhosted.hosted import ApiVersion
+from rfhosted.images import is_url
 from rfhosted.latency.offline import Simulated
 from rfhosted.latency.result import Benchmark
 from rfhosted.latency.samples import Cell, Sample
@@ -48,7 +49,7 @@ def benchmark(
     models: str | Sequence[str],
     images: ImageLike | Sequence[ImageLike],
     *,
-    api_versions: Sequence[ApiVersion | str] = ("v2", "v1"),
+    api_versions: ApiVersion | str | Sequence[ApiVersion | str] = ("v2", "v1"),
     image_sizes: Sequence[ImageSize] = (None,),
     requests: int = 20,
     concurrency: int = 1,
@@ -88,14 +89,16 @@ def benchmark(
     _check(requests, concurrency, rate, warmup)
     asker = copy.copy(client or default_client())  # shares the connections
     asker.retries = 0
+    versions = [api_versions] if isinstance(api_versions, str) else api_versions
     models = [models] if isinstance(models, str) else list(models)
     images = list(images) if isinstance(images, (list, tuple)) else [images]
     cells = [
         Cell(model, str(ApiVersion(version)), size)
-        for model, version, size in itertools.product(models, api_versions, image_sizes)
+        for model, version, size in itertools.product(models, versions, image_sizes)
     ]
     if not cells or not images:
         raise ValueError("There is nothing to measure: name a model, a version, a size, an image.")
+    images = [_read_once(asker, image) for image in images]
     settings = _settings(asker, cells, images, task)
     if not yes:
         _agree(settings["billable_cells"] * (requests + warmup), settings, warmup)
@@ -187,6 +190,13 @@ class _Run:
         self._bar.update(len(self.samples) - self._bar.n)
         if self._bar.n == self._bar.total:
             self._bar.close()
+
+
+def _read_once(client: Client, image: ImageLike) -> ImageLike:
+    """A picture that every request can decode anew: addresses and open files give theirs once."""
+    if is_url(image) or hasattr(image, "read"):
+        return client.open(image).data
+    return image
 
 
 def _check(requests: int, concurrency: int, rate: float | None, warmup: int) -> None:

@@ -8,6 +8,7 @@ import statistics
 
 import numpy as np
 import pytest
+import requests
 from conftest import Answer
 
 import rfhosted
@@ -363,3 +364,21 @@ def test_the_command_line(capsys, photo, tmp_path):
     assert statistics.fmean([row["e2e_p50"] for row in data["rows"]]) > 0
     assert main(["yolov8n-64", "--image", str(photo)]) == 1
     assert "Did you mean" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("bad", [[1.5], "no-such-file.jpg"])
+def test_every_picture_is_looked_at_before_anything_is_sent(photo, scripted, bad):
+    client = rfhosted.Client(base_url=scripted.url)
+    with pytest.raises((TypeError, errors.ImageError)):
+        rfhosted.benchmark("a/1", [photo, bad], api_versions="v2", requests=2, client=client)
+    assert scripted.asked == []
+
+
+def test_refusals_of_the_simulator_are_labelled_too(photo):
+    refusing = constant(0, 0, error_rate=1.0, error_status=503)
+    with simulated(refusing) as client:
+        answer = requests.post(
+            f"{client.base_url}/coco/3", files={"file": photo.read_bytes()}, timeout=10
+        )
+    assert answer.status_code == 503
+    assert answer.headers["x-rfhosted-simulated"] == "known times"

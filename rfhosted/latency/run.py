@@ -10,7 +10,7 @@ import random
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 from rfhosted.client import Client, default_client
@@ -107,8 +107,8 @@ def benchmark(
         _plan(cells, images, warmup, order, warmup=True),
         _plan(cells, images, requests, order, warmup=False),
     ]
-    run = _Run(asker, task, sum(map(len, plans)))
-    complete = run.drive(plans[0], concurrency, None) and run.drive(plans[1], concurrency, rate)
+    with _Run(asker, task, sum(map(len, plans))) as run:
+        complete = run.drive(plans[0], concurrency, None) and run.drive(plans[1], concurrency, rate)
     settings |= {"requests": requests, "concurrency": concurrency, "rate": rate, "warmup": warmup}
     return Benchmark(tuple(run.samples), settings, partial=not complete)
 
@@ -123,6 +123,12 @@ class _Run:
         self._client, self._task = client, task
         self._began = time.perf_counter()
         self._bar = tqdm(total=total, desc="Measuring", unit="request", leave=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._bar.close()
 
     def drive(self, plan: list[_Asking], concurrency: int, rate: float | None) -> bool:
         """Send a plan; whether it was finished.
@@ -188,8 +194,6 @@ class _Run:
 
     def _show(self) -> None:
         self._bar.update(len(self.samples) - self._bar.n)
-        if self._bar.n == self._bar.total:
-            self._bar.close()
 
 
 def _read_once(client: Client, image: ImageLike) -> ImageLike:
@@ -231,14 +235,15 @@ def _settings(
     """What a reader of the result needs to know; refuses what cannot be asked."""
     hosts, stand_ins, billable = set(), {}, 0
     for cell in cells:
-        client.prepare(
-            images[0],
-            cell.model,
-            task=task,
-            api_version=cell.api_version,
-            image_size=cell.image_size,  # type: ignore[arg-type]  # this is the check
-            ask_platform=False,
-        )
+        for image in images if cell is cells[0] else images[:1]:
+            client.prepare(
+                image,
+                cell.model,
+                task=task,
+                api_version=cell.api_version,
+                image_size=cell.image_size,  # type: ignore[arg-type]  # this is the check
+                ask_platform=False,
+            )
         route = client.route(cell.model, task=task, api_version=cell.api_version)
         hosts.add(route.host if route.host == THIS_MACHINE else urlsplit(route.host).netloc)
         billable += not _is_here(route.host)

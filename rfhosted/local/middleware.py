@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse
 from rfhosted.hosted import REQUEST_LIMITS, ApiVersion
 from rfhosted.local.payload import read_body
 from rfhosted.local.refusals import RefusedError
+from rfhosted.local.simulate import HEADER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, MutableMapping
@@ -82,6 +83,8 @@ class _Headers:
                 }
                 if model_id:
                     told["x-model-id"] = model_id
+                if "simulated" in state:
+                    told[HEADER] = state["simulated"]
                 if cold is not None:
                     told["x-model-load-time"] = str(cold)
                     told["x-model-load-details"] = json.dumps([{"m": model_id, "t": cold}])

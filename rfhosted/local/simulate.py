@@ -134,7 +134,7 @@ class Simulator:
         """An object-detection answer that found nothing, in its own time.
 
         Args:
-            state: The request's, with the model id; a cold start is written into it.
+            state: The request's, with the model id; a cold start and the label are written into it.
             image: The picture's file, of which the size alone is read.
             version: v1 or V2.
 
@@ -142,6 +142,7 @@ class Simulator:
             RefusedError: No picture, an unknown model, or an error by choice.
         """
         wanted, now = self._simulation, time.perf_counter()
+        state["simulated"] = wanted.label  # of refusals too
         self._first = now if self._first is None else self._first
         models = wanted.times
         times = (models.get(state["model_id"]) or models.get(EVERY_MODEL) or {}).get(version)
@@ -173,7 +174,7 @@ class Simulator:
             "predictions": [],
             "simulated": wanted.label,
         }
-        return JSONResponse(body, headers={HEADER: wanted.label})
+        return JSONResponse(body)
 
     def _draw(self, median: float, spread: float) -> float:
         return median * math.exp(self._random.gauss(0.0, spread)) if spread else median

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rfhosted.client import Client, predict
-    from rfhosted.comparison import Comparison, compare
+    from rfhosted.comparison.comparison import Comparison, compare
+    from rfhosted.comparison.size_sweep import Sweep, sweep
     from rfhosted.errors import (
         AuthenticationError,
         HostedError,
@@ -30,15 +31,15 @@ if TYPE_CHECKING:
     )
     from rfhosted.explorer import Explorer, explore
     from rfhosted.hosted import ApiVersion, Task
+    from rfhosted.images.samples import sample, sample_names
     from rfhosted.latency import Benchmark, benchmark, published
     from rfhosted.prediction import Prediction
-    from rfhosted.samples import sample, sample_names
-    from rfhosted.size_sweep import Sweep, sweep
 
 #: Public name -> the module that it comes from, imported when the name is first used.
 _HOMES = {
     "client": ("Client", "predict"),
-    "comparison": ("Comparison", "compare"),
+    "comparison.comparison": ("Comparison", "compare"),
+    "comparison.size_sweep": ("Sweep", "sweep"),
     "errors": (
         *("AuthenticationError", "HostedError", "ImageError", "InvalidRequestError"),
         *("ModelNotFoundError", "ModelNotReadyError", "PaymentRequiredError"),
@@ -47,10 +48,9 @@ _HOMES = {
     ),
     "explorer": ("Explorer", "explore"),
     "hosted": ("ApiVersion", "Task"),
+    "images.samples": ("sample", "sample_names"),
     "latency": ("Benchmark", "benchmark", "published"),
     "prediction": ("Prediction",),
-    "samples": ("sample", "sample_names"),
-    "size_sweep": ("Sweep", "sweep"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -8,18 +8,27 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from rfhosted import embedded, hosted, images, metadata, wire
+from rfhosted import hosted
+from rfhosted.endpoints import embedded, model_info
+from rfhosted.endpoints.image_tasks import parse
+from rfhosted.endpoints.routing import (
+    THIS_MACHINE,
+    Route,
+    check_region,
+    checked_base_url,
+    find_route,
+)
 from rfhosted.hosted import ApiVersion, Region, Task
+from rfhosted.images import sources
+from rfhosted.images.upload import ImageSize, Upload, check_size, fit
 from rfhosted.keys import ApiKey, find_key
-from rfhosted.parse import parse
 from rfhosted.prediction import Prediction, Timing, check_fraction, prediction_of
-from rfhosted.route import THIS_MACHINE, Route, check_region, checked_base_url, find_route
-from rfhosted.transport import Reply, Transport, seconds_of
-from rfhosted.upload import ImageSize, Upload, check_size, fit
+from rfhosted.transport import request as wire
+from rfhosted.transport.session import Reply, Transport, seconds_of
 
 if TYPE_CHECKING:
-    from rfhosted.connection import Stop
-    from rfhosted.images import ImageLike, Picture
+    from rfhosted.images.sources import ImageLike, Picture
+    from rfhosted.transport.connection import Stop
 
 _DERIVED = "The masks are derived from boxes and a class map: no network was trained for them."
 _V2_IS_RECOMMENDED = "v1 is the legacy API: Roboflow recommends V2 (api_version='v2')."
@@ -103,7 +112,7 @@ class Client:
         if base_url is None:
             check_region(self.api_version, self.region)
         self._transport = Transport()
-        self._sizes = metadata.Sizes()
+        self._sizes = model_info.Sizes()
         self._told_of_v2 = False
 
     @property
@@ -223,7 +232,7 @@ class Client:
         import cv2  # noqa: F401 - loading it is no part of preparing a picture
 
         began = time.perf_counter()
-        picture = images.load(image)
+        picture = sources.load(image)
         asked = time.perf_counter()
         longest = self._longest_side(route, picture, image_size, ask=ask_platform)
         asked = time.perf_counter() - asked
@@ -243,10 +252,10 @@ class Client:
         Raises:
             ImageError: Not to be had, or not an image.
         """
-        return images.load(self._fetched(image))
+        return sources.load(self._fetched(image))
 
     def _fetched(self, image: ImageLike) -> ImageLike:
-        if images.is_url(image):
+        if sources.is_url(image):
             return self._transport.download(str(image), timeout=self.timeout)
         return image
 

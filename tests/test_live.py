@@ -17,6 +17,7 @@ import pytest
 
 import rfhosted
 from rfhosted.client import Client
+from rfhosted.endpoints.image_tasks import parse
 from rfhosted.errors import (
     AuthenticationError,
     HostedError,
@@ -26,8 +27,7 @@ from rfhosted.errors import (
 )
 from rfhosted.hosted import REQUEST_LIMITS
 from rfhosted.keys import find_key
-from rfhosted.parse import parse
-from rfhosted.transport import Transport
+from rfhosted.transport.session import Transport
 
 pytestmark = [
     pytest.mark.live,

@@ -10,16 +10,16 @@ import ipywidgets as widgets
 from IPython.display import display
 
 from rfhosted.client import default_client
-from rfhosted.explorer import parts
-from rfhosted.explorer.controls import STYLE
-from rfhosted.explorer.question import PicturePicker, QuestionControls
-from rfhosted.explorer.results import Results
+from rfhosted.explorer import fragments
+from rfhosted.explorer.display_form import ViewControls
+from rfhosted.explorer.request_form import PicturePicker, QuestionControls
+from rfhosted.explorer.result_tabs import Results
 from rfhosted.explorer.state import ExplorerState
-from rfhosted.explorer.view import ViewControls
+from rfhosted.explorer.widgets import STYLE
 
 if TYPE_CHECKING:
     from rfhosted.client import Client
-    from rfhosted.images import ImageLike
+    from rfhosted.images.sources import ImageLike
     from rfhosted.prediction import Prediction
 
 #: What a person without a picture of their own starts with.
@@ -144,7 +144,11 @@ class Explorer:
 
     def _copy(self) -> str:
         result = self.result
-        shown = parts.picture(result, self.state.answer_view, parts.COPY_BYTES) if result else ""
+        shown = (
+            fragments.picture(result, self.state.answer_view, fragments.COPY_BYTES)
+            if result
+            else ""
+        )
         return f'<div class="{self._name}">{shown}</div>'
 
     def _changed(self, event: str) -> None:

@@ -7,17 +7,17 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rfhosted import hosted, snippet
+from rfhosted import hosted
 from rfhosted.errors import HostedError
-from rfhosted.explorer import choices
+from rfhosted.explorer import code_export, options
 from rfhosted.hosted import ApiVersion, Task
 
 if TYPE_CHECKING:
     from rfhosted.client import Client, Prepared
-    from rfhosted.connection import Stop
-    from rfhosted.images import ImageLike, Picture
+    from rfhosted.images.sources import ImageLike, Picture
+    from rfhosted.images.upload import ImageSize
     from rfhosted.prediction import Prediction
-    from rfhosted.upload import ImageSize
+    from rfhosted.transport.connection import Stop
 
 
 #: What goes wrong through a user's choice or the world's; anything else is a defect of ours.
@@ -31,12 +31,12 @@ class Source:
     Attributes:
         picture: The picture.
         name: Path, URL or name; ``kind`` says which.
-        kind: What code that asks again has to open, see ``rfhosted.snippet.Source``.
+        kind: What code that asks again has to open, see ``rfhosted.code_export.Source``.
     """
 
     picture: Picture
     name: str
-    kind: snippet.Source
+    kind: code_export.Source
 
     @property
     def title(self) -> str:
@@ -71,7 +71,7 @@ class Question:
             task=self.task,
             api_version=self.api_version,
             image_size=self.image_size,
-            confidence=choices.confidence_asked(self.task, self.api_version, shown),
+            confidence=options.confidence_asked(self.task, self.api_version, shown),
             overlap=self.overlap,
             ask_platform=ask_platform,
         )
@@ -90,7 +90,7 @@ class View:
         confidence: Least confidence, fraction in [0, 1].
         classes: Class names to keep; empty keeps all.
         keypoint_confidence: Least confidence of a key point, fraction in [0, 1].
-        layers: See ``rfhosted.draw.LAYERS``; None for what suits the task.
+        layers: See ``rfhosted.display.annotate.LAYERS``; None for what suits the task.
         labels: Whether names are written.
         line_width: Pixels; None follows the picture's size.
     """
@@ -155,7 +155,7 @@ class Answer:
         """
         asked, client = self.question, self.client
         points = view.keypoint_confidence if asked.task is Task.KEYPOINT_DETECTION else None
-        call = snippet.Call(
+        call = code_export.Call(
             self.source.name,
             self.source.kind,
             model=asked.model or self.prepared.route.name,  # with a key the default is another
@@ -170,11 +170,11 @@ class Answer:
             classes=tuple(sorted(view.classes)) or None,
             keypoint_confidence=points,
         )
-        curl = snippet.curl_command(self.prepared, call, has_key=client.has_key)
-        return snippet.python_code(call), curl
+        curl = code_export.curl_command(self.prepared, call, has_key=client.has_key)
+        return code_export.python_code(call), curl
 
 
-def reference(image: ImageLike) -> tuple[str, snippet.Source]:
+def reference(image: ImageLike) -> tuple[str, code_export.Source]:
     """What a picture is called, and what of it code elsewhere can open."""
     if isinstance(image, str) and image[:5].lower() == "data:":
         return "picture.png", "upload"

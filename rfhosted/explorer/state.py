@@ -11,23 +11,23 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from rfhosted import hosted
-from rfhosted.comparison import Comparison, compare
-from rfhosted.explorer import choices
-from rfhosted.explorer.jobs import Jobs, Newest, on_a_thread
+from rfhosted.comparison.comparison import Comparison, compare
+from rfhosted.comparison.size_sweep import Sweep, sweep
+from rfhosted.explorer import options
+from rfhosted.explorer.background import Jobs, Newest, on_a_thread
 from rfhosted.explorer.settings import EXPECTED, Answer, Question, Source, View, reference
 from rfhosted.hosted import ApiVersion, Task
-from rfhosted.samples import sample
-from rfhosted.size_sweep import Sweep, sweep
+from rfhosted.images.samples import sample
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from rfhosted.client import Client, Prepared
-    from rfhosted.connection import Stop
-    from rfhosted.explorer.jobs import Made, Spawn, Work
-    from rfhosted.images import ImageLike
+    from rfhosted.explorer.background import Made, Spawn, Work
+    from rfhosted.images.sources import ImageLike
+    from rfhosted.images.upload import ImageSize
     from rfhosted.prediction import Prediction
-    from rfhosted.upload import ImageSize
+    from rfhosted.transport.connection import Stop
 
 #: What an observer is told: which part of the state changed.
 EVENTS = ("image", "question", "view", "plan", "activity", "answer", "pinned", "sweep", "key")
@@ -62,7 +62,7 @@ class ExplorerState:
         self.notice = ""
         self.progress = (0, 0)
         self.auto = client.is_local
-        self._views = {task: View(confidence=choices.confidence_shown(task)) for task in Task}
+        self._views = {task: View(confidence=options.confidence_shown(task)) for task in Task}
         self._observers: list[Callable[[str], None]] = []
         self._jobs = Jobs(spawn, self._take, self._changed)
         self._openings = Jobs(spawn, self._take, self._changed)
@@ -128,7 +128,7 @@ class ExplorerState:
             if name in changes:
                 changes[name] = kind(changes[name])
         asked = replace(self.question, **changes)
-        known = choices.task_of(asked.model)
+        known = options.task_of(asked.model)
         if known and known is not asked.task:
             by_model = "model" in changes and "task" not in changes
             asked = replace(asked, task=known) if by_model else replace(asked, model=None)
@@ -245,7 +245,7 @@ class ExplorerState:
         return self._why_not(self.question, version or self.question.api_version)
 
     def _why_not(self, asked: Question, version: ApiVersion) -> str | None:
-        return choices.why_not(self.client, asked.model, asked.task, version)
+        return options.why_not(self.client, asked.model, asked.task, version)
 
     @property
     def outdated(self) -> str | None:

@@ -5,11 +5,11 @@ rfhosted.benchmark(["yolov8n-640"], ["dog.jpg"], api_versions=("v2", "v1"), requ
 
 from __future__ import annotations
 
-from rfhosted.latency.documented import Published, published
-from rfhosted.latency.offline import simulated
-from rfhosted.latency.result import Benchmark, Changes
-from rfhosted.latency.run import benchmark
-from rfhosted.latency.samples import Cell, Sample
+from rfhosted.latency.measure import benchmark
+from rfhosted.latency.published_table import Published, published
+from rfhosted.latency.records import Cell, Sample
+from rfhosted.latency.report import Benchmark, Changes
+from rfhosted.latency.simulation import simulated
 
 __all__ = [
     "Benchmark",

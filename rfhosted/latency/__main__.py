@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 from rfhosted.client import Client
 from rfhosted.errors import HostedError
+from rfhosted.images.samples import sample
 from rfhosted.latency import benchmark, simulated
-from rfhosted.samples import sample
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rfhosted.upload import ImageSize
+    from rfhosted.images.upload import ImageSize
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 from matplotlib.lines import Line2D
 
-from rfhosted.latency.result import published_e2e
-from rfhosted.latency.samples import Cell
-from rfhosted.plots import VERSION_COLOURS, VERSION_MARKERS, new_plot
+from rfhosted.display.plots import VERSION_COLOURS, VERSION_MARKERS, new_plot
+from rfhosted.latency.published_table import published_e2e
+from rfhosted.latency.records import Cell
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from matplotlib.axes import Axes
 
-    from rfhosted.plots import Plot
+    from rfhosted.display.plots import Plot
 
 #: Part -> (words, grey to print, hatch), in the order of the way; greys alternate so that
 #: neighbours differ without colour.

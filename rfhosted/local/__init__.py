@@ -12,7 +12,7 @@ try:
         if importlib.util.find_spec(_name) is None:
             raise ModuleNotFoundError(name=_name)  # noqa: TRY301  # one place writes the advice
     from rfhosted.local.server import LocalServer, serve
-    from rfhosted.local.simulate import Line, Simulation, Times, like_published
+    from rfhosted.local.simulation import Line, Simulation, Times, like_published
 except ModuleNotFoundError as missing:
     _package = (missing.name or "").partition(".")[0]
     if _package == "rfhosted":

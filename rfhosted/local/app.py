@@ -21,13 +21,14 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from rfhosted.hosted import REQUEST_LIMITS, ApiVersion
-from rfhosted.local import payload, remote
+from rfhosted.local import fetch as remote
+from rfhosted.local import request_image
+from rfhosted.local.errors import BadPictureError, RefusedError, TooLongError
 from rfhosted.local.middleware import is_v1, middleware
-from rfhosted.local.models import MODELS, Model
 from rfhosted.local.parameters import Parameters, read_parameters
-from rfhosted.local.refusals import BadPictureError, RefusedError, TooLongError
+from rfhosted.local.postprocess import MODELS, Model
 from rfhosted.local.render import render
-from rfhosted.local.simulate import Simulator
+from rfhosted.local.simulation import Simulator
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from rfhosted.local.simulate import Simulation
+    from rfhosted.local.simulation import Simulation
 
 _NO_KEY_IN_ROUTE = (
     "Unauthorized access to roboflow API - check API key and make sure the key is valid for"
@@ -143,16 +144,18 @@ class _Service:
         # The recorded server has no limit and says of 21 MiB of junk that it is no picture; the 413
         # comes from the infrastructure around it. Both hold where junk is refused as junk before a
         # picture is refused as too long: on the root a body is kept a way past the limit.
-        body = await payload.read_body(request, limit if v1 else limit + payload.READ_ON)
+        body = await request_image.read_body(
+            request, limit if v1 else limit + request_image.READ_ON
+        )
         by_address = "image" in request.query_params
-        file = None if by_address else await payload.form_file(request, body)
+        file = None if by_address else await request_image.form_file(request, body)
         parameters = read_parameters(request.query_params)
         if v1:  # the older engine knows polygons alone
             parameters = replace(parameters, response_mask_format="polygon")
         model_id = "{dataset}/{version}".format(**request.path_params)
         if self._simulator:
             state["model_id"] = model_id
-            image = payload.from_base64(body) if file is None else file
+            image = request_image.from_base64(body) if file is None else file
             version = ApiVersion.V1 if v1 else ApiVersion.V2
             return await self._simulator.answer(state, image, version)
         if model_id not in MODELS:
@@ -211,8 +214,8 @@ class _Service:
             unknown = "Image declaration contains not recognised image type."
             raise BadPictureError(_IMAGE_TYPES.get(parameters.image_type, unknown))
         else:
-            data = payload.from_base64(sent.body) if sent.file is None else sent.file
-        bgr = payload.decode(data, upright=not parameters.disable_preproc_auto_orient)
+            data = request_image.from_base64(sent.body) if sent.file is None else sent.file
+        bgr = request_image.decode(data, upright=not parameters.disable_preproc_auto_orient)
         if bgr is None:
             raise BadPictureError(cause)
         return bgr

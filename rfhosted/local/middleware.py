@@ -14,9 +14,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
 
 from rfhosted.hosted import REQUEST_LIMITS, ApiVersion
-from rfhosted.local.payload import read_body
-from rfhosted.local.refusals import RefusedError
-from rfhosted.local.simulate import HEADER
+from rfhosted.local.errors import RefusedError
+from rfhosted.local.request_image import read_body
+from rfhosted.local.simulation import HEADER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, MutableMapping

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rfhosted.hosted import DEFAULT_CONFIDENCE, DEFAULT_OVERLAP
-from rfhosted.local.refusals import RefusedError
+from rfhosted.local.errors import RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from rfhosted.local.app import build_app
-from rfhosted.local.line import slowed
+from rfhosted.local.slow_network import slowed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from starlette.applications import Starlette
 
-    from rfhosted.local.simulate import Simulation
+    from rfhosted.local.simulation import Simulation
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rfhosted.answer import Regions
 from rfhosted.hosted import Task
-from rfhosted.parse import Ranking
+from rfhosted.outputs.values import Ranking, Regions
 from rfhosted.prediction.base import Prediction, Timing, check_fraction
 from rfhosted.prediction.classification import ClassificationPrediction
 from rfhosted.prediction.objects import (
@@ -17,7 +16,7 @@ from rfhosted.prediction.objects import (
 from rfhosted.prediction.semantic import SemanticPrediction
 
 if TYPE_CHECKING:
-    from rfhosted.parse import Answer
+    from rfhosted.outputs.values import Answer
 
 __all__ = [
     "ClassificationPrediction",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
-from rfhosted.upload import scaled
+from rfhosted.images.upload import scaled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from rfhosted.hosted import ApiVersion, Task
-    from rfhosted.images import Picture
-    from rfhosted.upload import Upload
+    from rfhosted.images.sources import Picture
+    from rfhosted.images.upload import Upload
 
 Row: TypeAlias = dict[str, Any]
 
@@ -87,7 +87,7 @@ class Timing:
         }
 
     def _repr_html_(self) -> str:
-        from rfhosted import html
+        from rfhosted.display import html
 
         parts = self.parts()
         whole = self.prepare + self.e2e + self.parse
@@ -220,7 +220,7 @@ class Prediction:
         ]
 
     def __repr__(self) -> str:
-        from rfhosted import html
+        from rfhosted.display import html
 
         lines = [" · ".join(self.caption()), *self.notes]
         if rows := self.rows()[:10]:
@@ -243,7 +243,7 @@ class Prediction:
             table_rows: Rows of the table at most; 0 for none.
             options: What ``draw`` takes.
         """
-        from rfhosted import html
+        from rfhosted.display import html
 
         draw: Callable[..., Image.Image] = self.draw  # each task has options of its own
         return html.card(

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import supervision as sv
     from PIL import Image
 
-    from rfhosted.answer import Ranked
+    from rfhosted.outputs.values import Ranked
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -39,7 +39,7 @@ class ClassificationPrediction(Prediction):
         """The ranking as supervision has it."""
         import numpy as np
 
-        from rfhosted.draw import load_supervision
+        from rfhosted.display.annotate import load_supervision
 
         found: sv.Classifications = load_supervision().Classifications(
             class_id=np.array([entry.class_id for entry in self.scores], dtype=int),
@@ -80,9 +80,9 @@ class ClassificationPrediction(Prediction):
             max_side: Longest side of the picture in it, in pixels.
             top: How many classes.
         """
-        from rfhosted import draw
+        from rfhosted.display import annotate
 
-        return draw.draw_ranked(self._display(max_side), self.scores, top=top)
+        return annotate.draw_ranked(self._display(max_side), self.scores, top=top)
 
     def summary(self) -> str:  # noqa: D102 - inherited
         if not self.scores:

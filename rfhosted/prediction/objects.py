@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import supervision as sv
     from PIL import Image
 
-    from rfhosted.answer import Found
+    from rfhosted.outputs.values import Found
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -30,7 +30,7 @@ class _Objects(Prediction):
         """Boxes (and masks) as supervision has them; class names in ``data["class_name"]``."""
         import numpy as np
 
-        from rfhosted.draw import load_supervision
+        from rfhosted.display.annotate import load_supervision
 
         found: sv.Detections = load_supervision().Detections(
             xyxy=np.array([item.box for item in self.found], dtype=np.float32).reshape(-1, 4),
@@ -86,9 +86,9 @@ class _Objects(Prediction):
             confidences: Whether the labels carry percentages.
             line_width: Pixels of the drawn picture; None follows its size.
         """
-        from rfhosted import draw
+        from rfhosted.display import annotate
 
-        return draw.draw_found(
+        return annotate.draw_found(
             self._display(max_side),
             self.found,
             self.picture.size,
@@ -129,7 +129,7 @@ class InstancePrediction(_Objects):
     """Instance segmentation: boxes and masks."""
 
     def _masks(self) -> Any:
-        from rfhosted import masks
+        from rfhosted.outputs import masks
 
         return masks.stack([item.mask for item in self.found], self.picture.size)
 
@@ -147,7 +147,7 @@ class KeypointPrediction(_Objects):
         """
         import numpy as np
 
-        from rfhosted.draw import load_supervision
+        from rfhosted.display.annotate import load_supervision
 
         slots = self.skeleton_size
         xy = np.zeros((len(self.found), slots, 2), dtype=np.float32)

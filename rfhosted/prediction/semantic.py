@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import supervision as sv
     from PIL import Image
 
-    from rfhosted.answer import Regions
+    from rfhosted.outputs.values import Regions
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -65,7 +65,7 @@ class SemanticPrediction(Prediction):
         """One row for each class present: mask, bounds, mean confidence of its pixels."""
         import numpy as np
 
-        from rfhosted.draw import load_supervision
+        from rfhosted.display.annotate import load_supervision
 
         supervision = load_supervision()
         rows = self._shares
@@ -112,11 +112,11 @@ class SemanticPrediction(Prediction):
             max_side: Longest side of the picture in it, in pixels.
             labels: Whether there is a legend.
         """
-        from rfhosted import draw
+        from rfhosted.display import annotate
 
         image = self._display(max_side)
         ids = _stretch(self.regions.class_ids, image.size)
-        return draw.draw_regions(
+        return annotate.draw_regions(
             image, ids, self.regions.names, self.regions.background, labels=labels
         )
 

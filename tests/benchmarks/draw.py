@@ -33,7 +33,7 @@ def photo() -> bytes:
 
 
 def answer(kind: str) -> dict:
-    from rfhosted.local.models import compress, run_lengths
+    from rfhosted.local.postprocess import compress, run_lengths
 
     rng = np.random.default_rng(2)
     predictions = []
@@ -59,12 +59,13 @@ def answer(kind: str) -> dict:
 def measure(kind: str) -> None:
     import supervision  # noqa: F401 - part of the baseline, as it is for everybody who draws
 
-    from rfhosted import images, parse
-    from rfhosted.draw import draw_found
+    from rfhosted.display.annotate import draw_found
+    from rfhosted.display.html import jpeg_data_uri
+    from rfhosted.endpoints import image_tasks
     from rfhosted.hosted import ApiVersion, Task
-    from rfhosted.html import jpeg_data_uri
+    from rfhosted.images import sources
+    from rfhosted.images.upload import Upload
     from rfhosted.prediction import DetectionPrediction, InstancePrediction, Timing
-    from rfhosted.upload import Upload
 
     data, raw = photo(), answer(kind)
     task = Task.INSTANCE_SEGMENTATION if kind == "masks" else Task.OBJECT_DETECTION
@@ -75,8 +76,8 @@ def measure(kind: str) -> None:
         file.write("5")
     baseline = rss("VmRSS")
     began = time.perf_counter()
-    picture = images.load(data)
-    _, found = parse.parse(raw, task, picture=picture.size, sent=SENT)
+    picture = sources.load(data)
+    _, found = image_tasks.parse(raw, task, picture=picture.size, sent=SENT)
     kind_of = InstancePrediction if kind == "masks" else DetectionPrediction
     prediction = kind_of(
         picture=picture,

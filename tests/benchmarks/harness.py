@@ -21,7 +21,7 @@ import tempfile
 from pathlib import Path
 
 from rfhosted import Benchmark
-from rfhosted.samples import sample
+from rfhosted.images.samples import sample
 
 CLIENTS = (1, 8, 32)
 SHORT, LONG = 64, 2624  # requests of a run; in fewer, the seconds of starting drown what they cost

@@ -20,16 +20,19 @@ from unittest import mock
 sys.path.insert(0, str(Path(__file__).parent))
 from draw import SENT, answer, photo
 
-from rfhosted import Client, draw, html, images, parse
-from rfhosted.explorer import parts
+from rfhosted import Client
+from rfhosted.display import annotate, html
+from rfhosted.endpoints import image_tasks
+from rfhosted.explorer import fragments
+from rfhosted.explorer.display_form import ViewControls
 from rfhosted.explorer.panel import Panel
-from rfhosted.explorer.results import Results
+from rfhosted.explorer.result_tabs import Results
 from rfhosted.explorer.settings import Answer, Source, View
 from rfhosted.explorer.state import ExplorerState
-from rfhosted.explorer.view import ViewControls
 from rfhosted.hosted import ApiVersion, Task
+from rfhosted.images import sources
+from rfhosted.images.upload import Upload
 from rfhosted.prediction import DetectionPrediction, InstancePrediction, Timing
-from rfhosted.upload import Upload
 
 #: ms a redraw
 AIMS = {"boxes": 50, "masks": 150}
@@ -45,10 +48,10 @@ def panel_of(kind: str) -> ExplorerState:
     state = ExplorerState(client, spawn=lambda job: job())
     state.set_auto(auto=False)
     state.ask(task=task)
-    state.source = Source(images.load(photo()), "photo.jpg", "upload")
+    state.source = Source(sources.load(photo()), "photo.jpg", "upload")
     prepared = state.question.prepare(client, state.source, 0.4)
     raw = answer(kind)
-    _, found = parse.parse(raw, task, picture=state.source.picture.size, sent=SENT)
+    _, found = image_tasks.parse(raw, task, picture=state.source.picture.size, sent=SENT)
     prediction = (InstancePrediction if kind == "masks" else DetectionPrediction)(
         picture=state.source.picture,
         task=task,
@@ -102,12 +105,12 @@ def where_it_goes(state: ExplorerState) -> dict[str, float]:
 
     places = {
         "filter": (View, "of"),
-        "draw": (draw, "draw_found"),
+        "draw": (annotate, "draw_found"),
         "encode": (html, "jpeg_data_uri"),
         "why it cannot be asked": (ExplorerState, "why_not"),
-        "table": (parts, "table"),
-        "status": (parts, "status"),
-        "the picture's words": (parts, "picture"),
+        "table": (fragments, "table"),
+        "status": (fragments, "status"),
+        "the picture's words": (fragments, "picture"),
         "setting the results": (Results, "refresh"),
         "setting the view's controls": (ViewControls, "refresh"),
     }

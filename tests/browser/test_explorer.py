@@ -11,16 +11,16 @@ from conftest import IMAGES, Answer
 from playwright.sync_api import Locator, Page, expect
 
 from rfhosted import Task
-from rfhosted.samples import sample
+from rfhosted.images.samples import sample
 
 #: Counts requests in the kernel, on their way to whatever server.
 COUNTING = """
 import rfhosted, rfhosted.transport
-asked, send = [], rfhosted.transport.Transport.send
+asked, send = [], rfhosted.transport.session.Transport.send
 def counted(self, request, *args, **kwargs):
     asked.append(request.url)
     return send(self, request, *args, **kwargs)
-rfhosted.transport.Transport.send = counted
+rfhosted.transport.session.Transport.send = counted
 """
 SHOW = "explorer = rfhosted.explore({})\nexplorer"
 CANARY = "canary-2f9d41c7b6"

@@ -1,0 +1,1 @@
+"""Many calls: one loop that runs them, reports progress, stops, and keeps results and errors."""

@@ -1,0 +1,1 @@
+"""Two predictions of one image compared, and one image compared at several sizes."""

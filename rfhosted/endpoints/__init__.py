@@ -1,0 +1,1 @@
+"""One file per API route: build its request, read its response. Nothing here sends or draws."""

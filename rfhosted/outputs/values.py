@@ -1,0 +1,99 @@
+"""What an answer says, as plain values; coordinates are pixels of the original, upright picture.
+
+``wire`` makes these from JSON, ``draw`` paints them and ``prediction`` hands them out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+Box: TypeAlias = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPoint:
+    """One key point: pixels of the original picture, slot in the skeleton, confidence 0 to 1."""
+
+    x: float
+    y: float
+    confidence: float
+    class_id: int
+    class_name: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Polygon:
+    """An outline, float32 of shape (n, 2), n >= 3: x, y in pixels of the original picture."""
+
+    points: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rle:
+    """A COCO run-length mask on a grid that covers the whole picture.
+
+    Attributes:
+        size: (height, width) of the grid; may differ from the picture's own size.
+        counts: int64 run lengths, columns first, background first, as COCO has them.
+    """
+
+    size: tuple[int, int]
+    counts: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Found:
+    """One object: class, confidence (0 to 1) and box (x1, y1, x2, y2), not clipped to the picture.
+
+    ``mask`` is None where the task has none, or where the answer's outline is no area
+    (under three points). ``key_points`` holds those that the server told, in its order.
+    """
+
+    class_name: str
+    class_id: int
+    confidence: float
+    box: Box
+    mask: Polygon | Rle | None = None
+    key_points: tuple[KeyPoint, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """One class of a classification and its score."""
+
+    class_name: str
+    class_id: int
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Regions:
+    """A class for every pixel.
+
+    Attributes:
+        class_ids: uint8 of shape (height, width), mostly of the sent picture.
+        confidence: uint8 of the same shape, 255 is certain; None where not told.
+        names: id -> class name. Pixels with an id that is not here are void.
+        background: The id that stands for no class, or None where the model has none.
+    """
+
+    class_ids: npt.NDArray[np.uint8]
+    confidence: npt.NDArray[np.uint8] | None
+    names: dict[int, str]
+    background: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """A classification: scores, best first, and what a multi-label model calls present."""
+
+    ranked: tuple[Ranked, ...]
+    predicted_classes: tuple[str, ...] | None  # None: a single-label model
+
+
+Answer: TypeAlias = "tuple[Found, ...] | Ranking | Regions"

@@ -1,0 +1,276 @@
+"""One picture at several sizes: against servers that count what they are asked."""
+
+from __future__ import annotations
+
+import io
+import json
+import threading
+import time
+
+import numpy as np
+import pytest
+from conftest import Answer
+from display.test_html import Tree
+from matplotlib.figure import Figure
+from PIL import Image
+
+from rfhosted import AuthenticationError, Client, TooLargeError, sample, sweep
+from rfhosted.client import default_client
+from rfhosted.transport.connection import Stop
+
+TASK = "object-detection"
+#: In the scripted answers' own pixels, which are those of the picture that is sent.
+DOG = {"x": 5, "y": 5, "width": 8, "height": 8, "confidence": 0.9, "class": "dog", "class_id": 1}
+CAT = DOG | {"class": "cat"}
+
+
+def answer(*found, time=0.01):
+    said = {"predictions": list(found), "time": time}
+    return Answer(json.dumps(said).encode())
+
+
+def refused(status=500):
+    return Answer(b'{"message": "no"}', status)
+
+
+def picture(size=(800, 400)):
+    rng = np.random.default_rng(0)
+    return Image.fromarray(rng.integers(0, 255, (size[1], size[0], 3), np.uint8))
+
+
+def client(scripted, **options):
+    return Client(base_url=scripted.url, retries=0, **options)
+
+
+def swept(scripted, *answers, image=None, sizes=(200, 400, "original"), **options):
+    scripted.say(*answers)
+    return sweep(
+        image or picture(),
+        "a/1",
+        image_sizes=sizes,
+        task=TASK,
+        client=client(scripted),
+        **options,
+    )
+
+
+def test_each_size_is_asked_once_after_a_warm_up(scripted):
+    told = []
+    found = swept(scripted, answer(), on_step=lambda *step: told.append(step))
+    assert [len(a.body) for a in scripted.asked][:2] == [found.rows()[0]["bytes_up"]] * 2
+    assert [len(a.body) for a in scripted.asked][1:] == [r["bytes_up"] for r in found.rows()]
+    assert [row["image_size"] for row in found.rows()] == [200, 400, "original"]
+    assert [row["sent"] for row in found.rows()] == ["200 x 100", "400 x 200", "800 x 400"]
+    assert told == [
+        (0, 4, "warming up"),
+        (1, 4, "200 px"),
+        (2, 4, "400 px"),
+        (3, 4, "original"),
+        (4, 4, "done"),
+    ]
+
+
+def test_the_smallest_comes_first_whatever_the_order(scripted):
+    found = swept(scripted, answer(), sizes=["original", 400, 200])
+    assert [row["image_size"] for row in found.rows()] == [200, 400, "original"]
+    assert list(found.predictions) == [200, 400, "original"]
+    assert found.predictions["original"].upload.size == (800, 400)
+
+
+def test_agreement_is_with_the_largest(scripted):
+    # Coordinates are scaled to the original, so that equal answers must differ by the scale.
+    scaled = [DOG | {k: DOG[k] * f for k in ("x", "y", "width", "height")} for f in (1, 2, 4)]
+    warm_up = answer(CAT, CAT, CAT)
+    found = swept(scripted, warm_up, answer(CAT), answer(scaled[1]), answer(scaled[2], time=0.5))
+    assert [row["agreement"] for row in found.rows()] == [0, 1, 1]
+    assert [row["exec"] for row in found.rows()] == [0.01, 0.01, 0.5]
+    assert all(row["e2e"] > 0 for row in found.rows())
+    assert found.rows()[0]["found"] == "1 object: 1 cat"
+    share = found.rows()[1]["bytes_up"] / found.rows()[2]["bytes_up"]
+    finding = f"400 px agrees to 100% with 800 px, for {share:.0%} of the bytes"
+    assert found.summary() == finding
+    assert finding in found.plot().alt
+
+
+def test_the_finding_is_what_was_found(scripted):
+    none = swept(scripted, answer())
+    assert none.summary() == "Nothing was found at 800 px: try a lower confidence"
+    apart = swept(scripted, answer(CAT), answer(CAT), answer(CAT), answer(DOG))
+    assert apart.summary() == (
+        "No smaller size agrees with 800 px to 90%: 200 px comes nearest with 0%"
+    )
+    alone = swept(scripted, answer(DOG), sizes=[400])
+    assert alone.summary() == (
+        "Only one size was answered, 400 px: there is nothing to compare it with"
+    )
+
+
+def test_sizes_over_the_picture_are_one_request(scripted):
+    found = swept(scripted, answer(DOG), sizes=(400, 2000, None, "original", 4000, 400))
+    assert len(scripted.asked) == 1 + 2
+    assert [(row["image_size"], row["same_as"]) for row in found.rows()] == [
+        (400, None),
+        (2000, None),
+        (None, "2000 px"),
+        ("original", "2000 px"),
+        (4000, "2000 px"),
+    ]
+    assert len({row["e2e"] for row in found.rows()}) == 2
+    assert "the same request as 2000 px" in repr(found)
+    assert len(found.plot().axes[0].patches) == 2  # told once
+
+
+def test_a_size_that_fails_keeps_the_others(scripted):
+    found = swept(scripted, answer(DOG), answer(DOG), refused(), answer(DOG))
+    errors = [row["error"] for row in found.rows()]
+    assert errors[0] is errors[2] is None
+    assert "HTTP 500" in errors[1]
+    assert found.rows()[1]["agreement"] is None
+    assert list(found.predictions) == [200, "original"]
+    assert len(found.plot().axes[0].patches) == 2
+    assert "HTTP 500" in found._repr_html_()
+
+
+def test_the_reference_is_the_largest_that_was_answered(scripted):
+    found = swept(scripted, answer(DOG), answer(CAT), answer(DOG), refused())
+    assert [row["agreement"] for row in found.rows()] == [0, 1, None]
+    assert "with 400 px" in found.summary()
+
+
+def test_too_large_for_the_version_is_a_size_that_fails(scripted):
+    file = io.BytesIO()
+    picture((1600, 1400)).save(file, "PNG", compress_level=1)
+    big = file.getvalue()
+    assert len(big) > 5_000_000
+    scripted.say(answer())
+    v1 = client(scripted, api_version="v1")
+    found = sweep(big, "a/1", image_sizes=["original", 320], task=TASK, client=v1)
+    assert [row["image_size"] for row in found.rows()] == [320, "original"]
+    assert "are allowed; nothing was sent" in found.rows()[1]["error"]
+    assert found.rows()[1]["bytes_up"] is None
+    assert len(scripted.asked) == 2
+    with pytest.raises(TooLargeError):
+        sweep(big, "a/1", image_sizes=["original"], task=TASK, client=v1)
+    assert len(scripted.asked) == 2
+
+
+def test_where_no_size_is_answered_the_first_error_is_raised(scripted):
+    with pytest.raises(AuthenticationError):
+        swept(scripted, refused(401))
+    assert len(scripted.asked) == 1  # what fails first would fail again
+    scripted.asked.clear()
+    with pytest.raises(AuthenticationError):
+        swept(scripted, answer(), refused(401), refused(500))
+    assert len(scripted.asked) == 4
+
+
+def test_it_can_be_stopped_between_requests(scripted):
+    asked = scripted.asked
+    found = swept(scripted, answer(DOG), stop=lambda: len(asked) == 3)
+    assert len(asked) == 3
+    assert [row["error"] for row in found.rows()] == [
+        *(None, None, "not asked: the sweep was stopped"),
+    ]
+    assert found.rows()[1]["agreement"] == 1
+    asked.clear()
+    told = []
+    nothing = swept(scripted, answer(), stop=lambda: True, on_step=lambda *s: told.append(s))
+    assert not asked
+    assert told == [(0, 4, "stopped")]
+    assert nothing.summary() == "No size was answered"
+    assert nothing.predictions == {}
+    assert isinstance(nothing.plot(), Figure)
+    assert "not asked" in nothing._repr_html_()
+
+
+@pytest.mark.parametrize("slow", [0, 1, 2])
+def test_a_request_under_way_is_stopped_too(scripted, slow):
+    answers = [answer(DOG) for _ in range(4)]
+    answers[slow] = Answer(answers[slow].body, delay=5)
+    stop = Stop()
+
+    def on_step(done, total, label):
+        if done == slow and label != "stopped":
+            threading.Timer(0.2, stop.set).start()
+
+    began = time.monotonic()
+    found = swept(scripted, *answers, stop=stop, on_step=on_step)
+    assert time.monotonic() - began < 4
+    assert list(found.predictions) == [200, 400, "original"][: max(0, slow - 1)]
+    assert all("stopped" in row["error"] for row in found.rows() if row["e2e"] is None)
+    assert len(scripted.asked) == slow + 1
+
+
+def test_an_interrupted_kernel_keeps_what_is_finished(scripted):
+    def interrupt_at(name):
+        def on_step(done, total, label):
+            if label == name:
+                raise KeyboardInterrupt
+
+        return on_step
+
+    found = swept(scripted, answer(DOG), on_step=interrupt_at("400 px"))
+    assert list(found.predictions) == [200]
+    with pytest.raises(KeyboardInterrupt):
+        swept(scripted, answer(DOG), on_step=interrupt_at("200 px"))
+
+
+def test_arguments_that_make_no_sense_are_refused_before_anything_is_sent(scripted):
+    for bad in ({"sizes": ()}, {"sizes": [320, -1]}, {"confidence": 40}):
+        with pytest.raises(ValueError, match=r"size|fraction"):
+            swept(scripted, answer(), **bad)
+    assert not scripted.asked
+
+
+def test_options_reach_the_server(scripted):
+    swept(scripted, answer(), confidence=0.25, overlap=0.5)
+    assert {a.query["confidence"] for a in scripted.asked} == {"0.25"}
+    assert {a.query["overlap"] for a in scripted.asked} == {"0.5"}
+
+
+def test_the_picture_is_read_once(scripted, tmp_path):
+    reads = []
+
+    class Once:
+        def read(self):
+            reads.append(1)
+            assert len(reads) == 1
+            return sample("cat").read_bytes()
+
+    swept(scripted, answer(), image=Once())
+    assert reads == [1]
+
+
+def test_the_plot_starts_at_zero_and_names_its_lines(scripted):
+    plot = swept(scripted, answer(DOG, time=0.02)).plot()
+    agreement, latency, payload = plot.axes
+    assert all(axes.get_ylim()[0] == 0 for axes in plot.axes)
+    assert [text.get_text() for text in latency.texts] == ["E2E", "Exec"]
+    assert {line.get_marker() for line in latency.lines} == {"o", "s"}
+    assert [label.get_text() for label in payload.get_xticklabels()] == [
+        *("200", "400", "800\noriginal"),
+    ]
+    assert [bar.get_height() for bar in agreement.patches][-1] == 100
+    assert latency.get_ylim()[1] > max(latency.lines[0].get_ydata())
+    assert plot.get_suptitle().replace("\n", " ") in plot.alt
+    without_exec = swept(scripted, Answer(b'{"predictions": []}')).plot()
+    assert [text.get_text() for text in without_exec.axes[1].texts] == ["E2E"]
+
+
+def test_it_shows_itself(scripted):
+    found = swept(scripted, answer(DOG))
+    tree = Tree(found._repr_html_())
+    (image,) = tree.all("img")
+    assert image["alt"] == f"Plot: {found.summary()}"
+    assert len(tree.all("tr")) == 4
+    assert repr(found).startswith(found.summary() + "\nimage size")
+    assert list(found.to_pandas()["image_size"]) == [200, 400, "original"]
+
+
+@pytest.mark.parametrize("task", ["classification", "semantic-segmentation", "keypoint-detection"])
+def test_this_machine_sweeps_without_a_client(task):
+    found = sweep(sample("camera"), task=task, image_sizes=(128, "original"))
+    assert [row["agreement"] for row in found.rows()][-1] == 1
+    assert 0 <= found.rows()[0]["agreement"] <= 1
+    assert found.rows()[0]["bytes_up"] < found.rows()[1]["bytes_up"]
+    assert default_client().is_local

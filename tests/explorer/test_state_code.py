@@ -1,0 +1,182 @@
+"""What leaves the explorer: the code that gives the result, which is run; and no key."""
+
+from __future__ import annotations
+
+import gc
+import json
+import pickle
+import types
+from pathlib import Path
+
+import pytest
+from conftest import IMAGES, Answer
+from explorer.test_background import Threads
+from explorer.test_code_export import PICTURES, _lasting, needs_curl, python, shell
+from explorer.test_code_export import answer as lasting
+from explorer.test_state import FOUND, answer, explored
+from test_no_leaks import chain
+
+from rfhosted import AuthenticationError, HostedError, Task, local, sample
+from rfhosted.explorer import Explorer
+from rfhosted.explorer.code_export import LOCAL_ADDRESS
+from rfhosted.keys import ApiKey
+
+CANARY = "CANARYzy98XW76vu54TS32"
+
+
+@pytest.fixture(scope="module")
+def server():
+    with local.serve() as running:
+        yield running
+
+
+@needs_curl
+@pytest.mark.parametrize("kind", ["sample", "path", "pixels"])
+@pytest.mark.parametrize("version", ["v1", "v2"])
+@pytest.mark.parametrize("task", Task)
+def test_the_code_gives_the_result(task, version, kind, server):
+    state = explored(model=None, picture=PICTURES[task]).state
+    if kind == "path":
+        Path("my picture.jpg").write_bytes(sample(PICTURES[task]).read_bytes())
+        state.choose("my picture.jpg")
+    elif kind == "pixels":
+        pixels = state.source.picture.full
+        state.choose(pixels)
+        pixels.save("picture.png")  # as the code asks for
+    size = None if kind == "path" else 256  # the file as it is, and one that is made first
+    state.ask(task=task, api_version=version, image_size=size, overlap=0.5)
+    state.show(confidence=0.3, keypoint_confidence=0.5)
+    state.run()
+    assert state.problem is None
+    result, whole = state.result, state.answer.prediction
+    assert result.rows()
+    by_python = python(state.code[0])
+    assert lasting(by_python) == lasting(whole)
+    assert by_python.rows() == result.rows()
+    assert by_python.confidence == result.confidence
+    assert by_python.upload.size == result.upload.size
+    by_curl = shell(state.code[1].replace(LOCAL_ADDRESS, server.url))
+    assert _lasting(json.loads(by_curl)) == lasting(whole)
+
+
+@pytest.mark.parametrize("task", Task)
+def test_the_code_is_of_the_classes_that_are_shown(task):
+    state = explored(model=None, picture=PICTURES[task]).state
+    state.ask(task=task)
+    state.run()
+    state.show(classes=frozenset(state.class_names[:1]))
+    assert python(state.code[0]).rows() == state.result.rows()
+    assert {row["class_name"] for row in state.result.rows()} == set(state.class_names[:1])
+
+
+def test_the_code_names_the_model_that_answered():
+    state = explored(model=None).state
+    state.run()
+    assert '"local/object-detection"' in state.code[0]
+    before = state.code
+    state.set_key("a-key")  # with which the default would be another
+    assert state.code == before
+
+
+def test_the_code_is_of_the_server_that_was_asked(scripted):
+    state = explored(scripted, api_key=CANARY).state
+    state.run()
+    code, curl = state.code
+    assert f'base_url="{scripted.url}"' in code
+    assert "$ROBOFLOW_API_KEY" in curl
+    assert CANARY not in code + curl
+    assert python(code).rows() == state.result.rows()
+    first, second = scripted.asked
+    assert (first.path, first.body) == (second.path, second.body)
+
+
+def told(thing):
+    """Every text that can be reached from an object, but for what an ApiKey wraps."""
+    seen, queue, texts = set(), [thing], []
+    skipped = (type, types.ModuleType, types.FrameType, types.CodeType, ApiKey)
+    while queue:
+        item = queue.pop()
+        if id(item) in seen or isinstance(item, skipped):
+            continue
+        seen.add(id(item))
+        if isinstance(item, str):
+            texts.append(item)
+        elif isinstance(item, (bytes, bytearray, memoryview)):
+            texts.append(bytes(item).decode("latin-1"))
+        elif isinstance(item, types.FunctionType):
+            queue += [item.__closure__, item.__defaults__, item.__kwdefaults__]
+        elif isinstance(item, BaseException):
+            texts.append(chain(item))
+            queue += [item.args, vars(item)]
+        else:
+            queue += gc.get_referents(item)
+    return texts
+
+
+def test_the_walk_finds_what_is_there():
+    state = explored(model=None).state
+    state.notice = f"the key is {CANARY}"
+    assert any(CANARY in text for text in told(state))
+
+
+def test_a_key_is_kept_in_the_client_alone(scripted):
+    secret = str(CANARY)
+    state = explored(scripted, spawn=(threads := Threads())).state
+    explorer = Explorer(state)
+    state.set_key(secret)
+    assert state.client.has_key
+    scripted.say(answer(*FOUND), Answer(f'{{"message": "bad key {secret}"}}'.encode(), 401))
+    state.run()
+    state.wait(20)
+    assert scripted.asked[0].query["api_key"] == secret
+    state.run()
+    state.run_sweep((100,))
+    state.wait(20)
+    threads.join()
+    assert isinstance(state.problem, AuthenticationError)
+    assert "***" in str(state.problem)
+    texts = [repr(state), repr(explorer), repr(state.client), repr(state.answer), *state.code]
+    texts += [repr(vars(state)), chain(state.problem), state.notice]
+    texts += [pickle.dumps(x).decode("latin-1") for x in (state.result, state.problem)]
+    assert CANARY not in "".join(texts)
+    assert not any(CANARY in text for text in told(state))
+    for holder in (state, explorer, state.answer):
+        with pytest.raises((TypeError, AttributeError)) as caught:
+            pickle.dumps(holder)
+        assert CANARY not in str(caught.value)
+
+
+def test_a_key_that_is_none_is_not_kept_either(scripted):
+    from rfhosted.explorer.widgets import guard
+
+    state = explored(scripted).state
+    guard(state, state.set_key)(f"{CANARY} and more")
+    assert isinstance(state.problem, AuthenticationError)
+    assert not any(CANARY in text for text in told(state))
+
+
+def test_the_five_tasks_answer_here():
+    state = explored(model=None, picture="cat").state
+    for task in Task:
+        state.ask(task=task)
+        state.choose_sample(PICTURES[task])
+        for version in ("v1", "v2"):
+            state.ask(api_version=version)
+            state.run()
+            assert state.problem is None
+            assert (state.result.task, state.result.api_version) == (task, version)
+            assert state.result.rows()
+            assert state.outdated is None
+            assert state.plan.upload == state.answer.prepared.upload
+        state.pin()
+        state.ask(image_size=200)
+        state.run()
+        assert 0 <= state.comparison.agreement <= 1
+        state.ask(image_size=None)
+
+
+def test_a_broken_upload_is_told(scripted):
+    state = explored(scripted).state
+    state.choose((IMAGES / "truncated.jpg").read_bytes(), "mine.jpg")
+    assert isinstance(state.problem, HostedError)
+    assert "truncated" in str(state.problem)

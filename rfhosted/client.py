@@ -12,7 +12,7 @@ from rfhosted import hosted
 from rfhosted.endpoints import embedded, model_info
 from rfhosted.endpoints.image_tasks import parse
 from rfhosted.endpoints.routing import (
-    THIS_MACHINE,
+    LOCAL,
     Route,
     check_region,
     checked_base_url,
@@ -27,7 +27,7 @@ from rfhosted.transport import request as wire
 from rfhosted.transport.session import Reply, Transport, seconds_of
 
 if TYPE_CHECKING:
-    from rfhosted.images.sources import ImageLike, Picture
+    from rfhosted.images.sources import ImageLike, SourceImage
     from rfhosted.transport.connection import Stop
 
 _DERIVED = "The masks are derived from boxes and a class map: no network was trained for them."
@@ -48,7 +48,7 @@ class Prepared:
     """
 
     route: Route
-    picture: Picture
+    source_image: SourceImage
     request: wire.Request
     upload: Upload
     confidence: float
@@ -243,7 +243,7 @@ class Client:
         seconds = time.perf_counter() - began - asked
         return Prepared(route, picture, request, upload, confidence, seconds)
 
-    def open(self, image: ImageLike) -> Picture:
+    def open(self, image: ImageLike) -> SourceImage:
         """An image of any kind as a picture that ``predict`` takes too; a URL is fetched once.
 
         Args:
@@ -295,7 +295,7 @@ class Client:
         Raises:
             HostedError: See ``rfhosted.errors``; each says the next step.
         """
-        route, upload, picture = prepared.route, prepared.upload, prepared.picture
+        route, upload, picture = prepared.route, prepared.upload, prepared.source_image
         reply = self._send(prepared.request, route, stop)
         began = time.perf_counter()
         raw = reply.json()
@@ -313,9 +313,9 @@ class Client:
             wait=reply.split.wait,
             download=reply.split.download,
         )
-        host = THIS_MACHINE if route.host == THIS_MACHINE else urlsplit(route.host).netloc
+        host = LOCAL if route.host == LOCAL else urlsplit(route.host).netloc
         shared = {
-            "picture": picture,
+            "source_image": picture,
             "task": answered,
             "model": route.model,
             "api_version": route.version,
@@ -331,13 +331,13 @@ class Client:
 
     def _send(self, request: wire.Request, route: Route, stop: Stop | None = None) -> Reply:
         # The models of this machine take no key, and a key has no business there.
-        key = None if route.host == THIS_MACHINE else self._key
+        key = None if route.host == LOCAL else self._key
         return self._transport.send(
             request, key, timeout=self.timeout, retries=self.retries, stop=stop
         )
 
     def _longest_side(
-        self, route: Route, picture: Picture, size: ImageSize, *, ask: bool
+        self, route: Route, picture: SourceImage, size: ImageSize, *, ask: bool
     ) -> int | None:
         if size == "original":
             return None
@@ -350,7 +350,7 @@ class Client:
             known is None
             and ask
             and hosted_model
-            and route.host != THIS_MACHINE
+            and route.host != LOCAL
             and max(picture.size) > 320
         ):
             known = self._sizes.ask(self._transport, self._key, self.region, route.model)
@@ -397,7 +397,7 @@ def _client_for(key: ApiKey | None) -> Client:
 
 
 def _request(
-    route: Route, url: str, params: dict[str, str], picture: Picture, longest: int | None
+    route: Route, url: str, params: dict[str, str], picture: SourceImage, longest: int | None
 ) -> tuple[wire.Request, Upload]:
     content, upload = fit(
         picture,
@@ -411,6 +411,6 @@ def _request(
 
 
 def _address(route: Route) -> str:
-    if route.host != THIS_MACHINE:
+    if route.host != LOCAL:
         return route.host
     return embedded.address() + ("/v1" if route.version is ApiVersion.V1 else "")

@@ -74,7 +74,7 @@ def understood(prepared, reply):
     """The answer as (task, parsed)."""
     raw = json.loads(reply.body)
     route = prepared.route
-    return parse(raw, route.task, picture=prepared.picture.size, sent=prepared.upload.size)
+    return parse(raw, route.task, picture=prepared.source_image.size, sent=prepared.upload.size)
 
 
 def has_cat(found) -> bool:

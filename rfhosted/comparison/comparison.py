@@ -165,8 +165,8 @@ def compare(p: Prediction, q: Prediction, *, iou: float = 0.5) -> Comparison:
         raise ValueError(
             f"A answers {p.task} and B {q.task}: only predictions of one task compare."
         )
-    if p.picture.size != q.picture.size:
-        sizes = " and ".join(f"{w} x {h}" for w, h in (p.picture.size, q.picture.size))
+    if p.source_image.size != q.source_image.size:
+        sizes = " and ".join(f"{w} x {h}" for w, h in (p.source_image.size, q.source_image.size))
         raise ValueError(f"The pictures have {sizes} pixels: compare predictions of one picture.")
     notes = _notes_on_conditions(p, q)
     if isinstance(p, ClassificationPrediction):
@@ -177,8 +177,8 @@ def compare(p: Prediction, q: Prediction, *, iou: float = 0.5) -> Comparison:
 
 
 def _compare_objects(p: Any, q: Any, least: float, notes: list[str]) -> Comparison:
-    size = p.picture.size
-    ious = matching.object_ious(p.found, q.found, size, scaled(size, DISPLAY_SIZE))
+    size = p.source_image.size
+    ious = matching.object_ious(p.objects, q.objects, size, scaled(size, DISPLAY_SIZE))
     pairs = matching.best_pairs(ious, least)
     rows_a, rows_b = p.rows(), q.rows()
     if isinstance(p, KeypointPrediction):
@@ -220,9 +220,9 @@ def _compare_rankings(p: Any, q: Any, notes: list[str]) -> Comparison:
 
 
 def _compare_regions(p: Any, q: Any, notes: list[str]) -> Comparison:
-    longest = max(*p.regions.class_ids.shape, *q.regions.class_ids.shape)
-    grid = scaled(p.picture.size, min(longest, DISPLAY_SIZE))
-    ious, agreement = matching.region_ious(p.regions, q.regions, grid)
+    longest = max(*p.segmentation.class_ids.shape, *q.segmentation.class_ids.shape)
+    grid = scaled(p.source_image.size, min(longest, DISPLAY_SIZE))
+    ious, agreement = matching.region_ious(p.segmentation, q.segmentation, grid)
     rows_a, rows_b = ({row["class_name"]: row for row in side.rows()} for side in (p, q))
     both = [(row, rows_b[name], ious[name]) for name, row in rows_a.items() if name in rows_b]
     if both:
@@ -278,7 +278,7 @@ def _notes_on_conditions(p: Prediction, q: Prediction) -> list[str]:
             f"A shows what is above {p.confidence:.2f}, B what is above {q.confidence:.2f}: filter"
             " both alike for a fair comparison."
         )
-    files = p.picture.data, q.picture.data
+    files = p.source_image.data, q.source_image.data
     if None not in files and files[0] != files[1]:
         notes.append("The two pictures are of one size, but not the same file.")
     return notes

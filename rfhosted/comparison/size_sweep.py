@@ -280,7 +280,7 @@ def _prepared(
             errors.append(error)
             refused.append(Step(size, error=str(error)))
         else:
-            image = prepared.picture  # read and decoded once
+            image = prepared.source_image  # read and decoded once
             same = (s.name for s in ready if s.prepared and s.prepared.request == prepared.request)
             ready.append(Step(size, prepared, same_as=next(same, "")))
     return sorted(ready, key=_pixels) + refused, errors

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from rfhosted.outputs.values import Found, Ranked
+    from rfhosted.outputs.values import ClassScore, Detection
 
     Pixels = npt.NDArray[np.uint8]
 
@@ -51,9 +51,9 @@ def load_supervision() -> types.ModuleType:
     return supervision
 
 
-def draw_found(
+def draw_objects(
     image: Image.Image,
-    found: Sequence[Found],
+    found: Sequence[Detection],
     picture: tuple[int, int],
     *,
     layers: Collection[str] | None = None,
@@ -91,7 +91,7 @@ def draw_found(
     return drawn
 
 
-def _default_layers(found: Sequence[Found]) -> set[str]:
+def _default_layers(found: Sequence[Detection]) -> set[str]:
     layers = {"boxes"}
     if any(item.mask is not None for item in found):
         layers.add("masks")
@@ -109,7 +109,7 @@ def _checked(layers: Collection[str]) -> set[str]:
     return wanted
 
 
-def _area(item: Found) -> float:
+def _area(item: Detection) -> float:
     x1, y1, x2, y2 = item.box
     return (x2 - x1) * (y2 - y1)
 
@@ -119,7 +119,7 @@ class _Painter:
 
     def __init__(
         self,
-        found: Sequence[Found],
+        found: Sequence[Detection],
         picture: tuple[int, int],
         size: tuple[int, int],
         line: int,
@@ -167,7 +167,7 @@ class _Painter:
         return painted
 
     def keypoints(self, scene: Pixels) -> Pixels:
-        groups: dict[tuple[str, bool], list[Found]] = {}
+        groups: dict[tuple[str, bool], list[Detection]] = {}
         for item in self._found:
             if item.key_points:
                 person = all(point.class_name in COCO_KEY_POINTS for point in item.key_points)
@@ -176,7 +176,9 @@ class _Painter:
             scene = self._skeletons(scene, items, self._sv.Color(*colour(name)), person=person)
         return scene
 
-    def _skeletons(self, scene: Pixels, items: list[Found], shade: Any, *, person: bool) -> Pixels:
+    def _skeletons(
+        self, scene: Pixels, items: list[Detection], shade: Any, *, person: bool
+    ) -> Pixels:
         slots = [
             [COCO_KEY_POINTS.index(p.class_name) for p in item.key_points]
             if person
@@ -203,7 +205,7 @@ class _Painter:
 
 def _write_labels(
     image: Image.Image,
-    found: Sequence[Found],
+    found: Sequence[Detection],
     boxes: npt.NDArray[np.float32],
     *,
     confidences: bool,
@@ -238,7 +240,7 @@ def _write_labels(
         write(pen, x + pad, y + height / 2, text, ink(background))
 
 
-def _most_telling(found: Sequence[Found]) -> list[int]:
+def _most_telling(found: Sequence[Detection]) -> list[int]:
     """Places in ``found``: the surest object of each class, then the others, surest first."""
     order = sorted(range(len(found)), key=lambda i: -found[i].confidence)
     first: dict[str, int] = {}
@@ -297,7 +299,7 @@ def _percent(fraction: float) -> str:
     return "<1%" if 0 < fraction < 0.005 else f"{fraction:.0%}"
 
 
-def draw_regions(
+def draw_class_map(
     image: Image.Image,
     class_ids: npt.NDArray[np.uint8],
     names: Mapping[int, str],
@@ -361,7 +363,7 @@ def _with_legend(image: Image.Image, entries: Sequence[tuple[str, int, float]]) 
     return strip
 
 
-def draw_ranked(image: Image.Image, ranked: Sequence[Ranked], *, top: int = 5) -> Image.Image:
+def draw_scores(image: Image.Image, ranked: Sequence[ClassScore], *, top: int = 5) -> Image.Image:
     """A picture with its best classes as bars below it, never over the subject.
 
     Args:

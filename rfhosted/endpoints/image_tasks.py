@@ -14,7 +14,16 @@ from typing import TYPE_CHECKING, Any
 from rfhosted.errors import UnexpectedAnswerError
 from rfhosted.hosted import COCO_KEY_POINTS, Task
 from rfhosted.outputs import masks
-from rfhosted.outputs.values import Answer, Found, KeyPoint, Polygon, Ranked, Ranking, Regions, Rle
+from rfhosted.outputs.values import (
+    Answer,
+    ClassMap,
+    ClassScore,
+    Detection,
+    KeyPoint,
+    Polygon,
+    Ranking,
+    Rle,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -95,7 +104,7 @@ def _task_of(raw: Any) -> Task | None:
     return Task.OBJECT_DETECTION
 
 
-def _read_found(raw: Any, picture: tuple[int, int], sent: tuple[int, int]) -> tuple[Found, ...]:
+def _read_found(raw: Any, picture: tuple[int, int], sent: tuple[int, int]) -> tuple[Detection, ...]:
     # The answer's own size where it tells one: a reduced mask grid is smaller than what was sent.
     width, height = map(float, sent)
     told = raw.get("image")
@@ -106,11 +115,11 @@ def _read_found(raw: Any, picture: tuple[int, int], sent: tuple[int, int]) -> tu
     return tuple(_found(item, scale, names.index(_name(item))) for item in raw["predictions"])
 
 
-def _found(item: Mapping[str, Any], scale: tuple[float, float], position: int) -> Found:
+def _found(item: Mapping[str, Any], scale: tuple[float, float], position: int) -> Detection:
     sx, sy = scale
     x, y = _number(item["x"]) * sx, _number(item["y"]) * sy
     half_width, half_height = _number(item["width"]) * sx / 2, _number(item["height"]) * sy / 2
-    return Found(
+    return Detection(
         _name(item),
         # Old v1 answers have no class_id: then the class's place in the answer's sorted names.
         int(item.get("class_id", position)),
@@ -155,7 +164,7 @@ def _read_ranking(raw: Any, picture: tuple[int, int], sent: tuple[int, int]) -> 
     multi = isinstance(found, dict)
     items = [{"class": name, **score} for name, score in found.items()] if multi else found
     ranked = [
-        Ranked(_name(item), int(item.get("class_id", i)), _number(item["confidence"]))
+        ClassScore(_name(item), int(item.get("class_id", i)), _number(item["confidence"]))
         for i, item in enumerate(items)
     ]
     ranked.sort(key=lambda entry: -entry.confidence)
@@ -163,13 +172,13 @@ def _read_ranking(raw: Any, picture: tuple[int, int], sent: tuple[int, int]) -> 
     return Ranking(tuple(ranked), present)
 
 
-def _read_regions(raw: Any, picture: tuple[int, int], sent: tuple[int, int]) -> Regions:
+def _read_regions(raw: Any, picture: tuple[int, int], sent: tuple[int, int]) -> ClassMap:
     del picture, sent  # the class map is scaled when it is asked for
     found = raw if "segmentation_mask" in raw else raw["predictions"]
     names = {int(key): str(name) for key, name in found["class_map"].items()}
     background = [key for key, name in names.items() if name.lower() == "background"]
     confidence = found.get("confidence_mask")
-    return Regions(
+    return ClassMap(
         _grey(found["segmentation_mask"]),
         _grey(confidence) if confidence else None,
         names,

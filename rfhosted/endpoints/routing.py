@@ -12,7 +12,7 @@ from rfhosted.errors import AuthenticationError, ModelNotFoundError, Unsupported
 from rfhosted.hosted import ApiVersion, Region, Task
 
 #: Where the models of this machine are served; the address is known once the server runs.
-THIS_MACHINE = "this machine"
+LOCAL = "this machine"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Route:
         model: Model id of two segments, as it is sent.
         name: The name that the user gave, or the default's.
         task: What the model answers; None where only the answer will tell.
-        host: Scheme and host, or THIS_MACHINE.
+        host: Scheme and host, or LOCAL.
         key_in_header: Whether the key goes into the Authorization header, else into the query.
         stands_in: Whether a model of this machine answers in place of the one that was named.
     """
@@ -75,7 +75,7 @@ def find_route(
 def _route_here(model_id: str, name: str, task: Task | None, version: ApiVersion) -> Route:
     if task:
         here = hosted.LOCAL_MODELS[task]
-        return Route(here, name, task, version, THIS_MACHINE, stands_in=here != model_id)
+        return Route(here, name, task, version, LOCAL, stands_in=here != model_id)
     if model_id.startswith(hosted.LOCAL_WORKSPACE + "/"):
         raise ModelNotFoundError(
             f"This machine has no model {name!r}",

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlencode, urlsplit
 
 from rfhosted import hosted
-from rfhosted.endpoints.routing import THIS_MACHINE, resolve
+from rfhosted.endpoints.routing import LOCAL, resolve
 from rfhosted.errors import ModelNotFoundError
 from rfhosted.hosted import ApiVersion, Region, Task
 from rfhosted.images import sources
@@ -110,7 +110,7 @@ def curl_command(
     """
     lines = []
     url = prepared.request.url
-    if prepared.route.host == THIS_MACHINE:
+    if prepared.route.host == LOCAL:
         has_key = False
         port = urlsplit(local_address).port
         at = "" if local_address == LOCAL_ADDRESS else f" --port {port}"

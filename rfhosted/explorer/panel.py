@@ -12,7 +12,7 @@ from IPython.display import display
 from rfhosted.client import default_client
 from rfhosted.explorer import fragments
 from rfhosted.explorer.display_form import ViewControls
-from rfhosted.explorer.request_form import PicturePicker, QuestionControls
+from rfhosted.explorer.request_form import ImagePicker, QuestionControls
 from rfhosted.explorer.result_tabs import Results
 from rfhosted.explorer.state import ExplorerState
 from rfhosted.explorer.widgets import STYLE
@@ -39,7 +39,7 @@ class Panel:
     def __init__(self, state: ExplorerState) -> None:
         self._state = state
         self._drawing = threading.RLock()
-        self.picker, self.question = PicturePicker(state), QuestionControls(state)
+        self.picker, self.question = ImagePicker(state), QuestionControls(state)
         self.view, self.results = ViewControls(state), Results(state)
         self._groups = (self.picker, self.question, self.view, self.results)
         left = widgets.VBox(
@@ -49,7 +49,7 @@ class Panel:
         right = widgets.VBox(
             [
                 self.results.status,
-                self.results.picture,
+                self.results.source_image,
                 self.view.widget,
                 self.results.tabs,
             ],

@@ -29,7 +29,7 @@ _VERSIONS = [("V2 (recommended)", ApiVersion.V2), ("v1 (legacy)", ApiVersion.V1)
 _UPLOAD_LIMIT = 10
 
 
-class PicturePicker(Controls):
+class ImagePicker(Controls):
     """Thumbnails of the samples, a path or an address, an upload."""
 
     def __init__(self, state: ExplorerState) -> None:
@@ -57,7 +57,7 @@ class PicturePicker(Controls):
         self.chosen = widgets.HTML()
         self.widget = widgets.VBox(
             [
-                widgets.HTML(fragments.heading("Picture")),
+                widgets.HTML(fragments.heading("SourceImage")),
                 widgets.HBox(thumbs, layout=widgets.Layout(width="98%")),
                 self.path,
                 self.upload,
@@ -93,7 +93,7 @@ class PicturePicker(Controls):
             with self.quietly():
                 self.path.value = ""  # or the same address could not be entered again
             source = self.state.source
-            width, height = source.picture.size
+            width, height = source.source_image.size
             self.chosen.value = fragments.small(f"Now: {source.title}, {width} x {height} pixels")
 
 
@@ -186,7 +186,7 @@ class QuestionControls(Controls):
         models = options.models(asked.task, state.client)
         if asked.model and asked.model not in [name for _, name in models]:
             models.insert(0, (f"Typed: {asked.model}", asked.model))
-        sizes = options.sizes(state.source.picture.size if state.source else None)
+        sizes = options.sizes(state.source.source_image.size if state.source else None)
         size = asked.image_size or ""
         if size not in [known for _, known in sizes]:
             sizes.append((f"{size} px", size))

@@ -28,7 +28,7 @@ class Results(Controls):
     def __init__(self, state: ExplorerState) -> None:
         super().__init__(state)
         self.status = widgets.HTML(fragments.status(state))
-        self.picture = widgets.HTML(fragments.small(_NOTHING))
+        self.source_image = widgets.HTML(fragments.small(_NOTHING))
         self.pages = {name: widgets.HTML() for name in _TABS}
         self.pin = button(
             state, "Pin as A", "Keep this result to compare later ones with", state.pin
@@ -66,7 +66,7 @@ class Results(Controls):
         """Show what changed."""
         state = self.state
         if event in ("answer", "view") and state.result is not None:
-            self.picture.value = fragments.picture(state.result, state.answer_view)
+            self.source_image.value = fragments.picture(state.result, state.answer_view)
         if event in ("activity", "answer", "view", "question", "image"):
             _set(
                 self.status, fragments.status(state)

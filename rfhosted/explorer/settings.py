@@ -14,7 +14,7 @@ from rfhosted.hosted import ApiVersion, Task
 
 if TYPE_CHECKING:
     from rfhosted.client import Client, Prepared
-    from rfhosted.images.sources import ImageLike, Picture
+    from rfhosted.images.sources import ImageLike, SourceImage
     from rfhosted.images.upload import ImageSize
     from rfhosted.prediction import Prediction
     from rfhosted.transport.connection import Stop
@@ -34,7 +34,7 @@ class Source:
         kind: What code that asks again has to open, see ``rfhosted.code_export.Source``.
     """
 
-    picture: Picture
+    source_image: SourceImage
     name: str
     kind: code_export.Source
 
@@ -66,7 +66,7 @@ class Question:
             ask_platform: See ``Client.prepare``.
         """
         return client.prepare(
-            source.picture,
+            source.source_image,
             self.model,
             task=self.task,
             api_version=self.api_version,
@@ -113,7 +113,7 @@ class View:
 
 def cannot_filter(prediction: Prediction) -> bool:
     """Whether it came without confidences, as v1's class maps do: no threshold can be changed."""
-    regions = getattr(prediction, "regions", None)
+    regions = getattr(prediction, "segmentation", None)
     return regions is not None and regions.confidence is None
 
 

@@ -290,7 +290,7 @@ class ExplorerState:
         """Ask with the picture as it is, pinned as A, and with half of its longest side."""
         if self.source is None:
             return
-        size, longest = self.question.image_size, max(self.source.picture.size)
+        size, longest = self.question.image_size, max(self.source.source_image.size)
         if not isinstance(size, int):
             planned = getattr(self.plan, "upload", None)
             size = max(planned.size) if planned else longest
@@ -322,7 +322,7 @@ class ExplorerState:
 
         def work(stop: Stop, made: Made) -> None:
             made["sweep"] = sweep(
-                source.picture,
+                source.source_image,
                 question.model,
                 image_sizes=image_sizes,
                 task=question.task,

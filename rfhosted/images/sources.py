@@ -1,4 +1,4 @@
-"""Anything that people call an image becomes a Picture: upright, decoded as late as possible."""
+"""Any kind of image as a ``SourceImage``: size and orientation known, pixels decoded late."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ _TRUNCATED = "The image file is truncated: its end is missing"
 
 
 @dataclass(frozen=True, eq=False)
-class Picture:
+class SourceImage:
     """One picture, not yet decoded where it came as a file.
 
     Attributes:
@@ -68,7 +68,7 @@ class Picture:
     _scaled: dict[tuple[int, int], Pixels] = field(default_factory=dict)
 
     def __repr__(self) -> str:
-        return f"Picture({self.size[0]}x{self.size[1]}, {self.format or 'pixels'})"
+        return f"SourceImage({self.size[0]}x{self.size[1]}, {self.format or 'pixels'})"
 
     @functools.cached_property
     def full(self) -> Image.Image:
@@ -147,7 +147,7 @@ class Picture:
         raise problem
 
 
-def load(image: ImageLike) -> Picture:
+def load(image: ImageLike) -> SourceImage:
     """Look at an image of any kind. URLs are for the network's room: see ``is_url``.
 
     Raises:
@@ -155,7 +155,7 @@ def load(image: ImageLike) -> Picture:
         TypeError: Not a kind of image, or an array of another dtype than uint8.
         ValueError: An array of another shape than (height, width, 3).
     """
-    if isinstance(image, Picture):
+    if isinstance(image, SourceImage):
         return image
     if isinstance(image, Image.Image):
         data = _unread_file(image)
@@ -212,7 +212,7 @@ def _from_data_uri(uri: str) -> bytes:
     raise ImageError("The data URI does not hold a base64 image")
 
 
-def _from_bytes(data: bytes) -> Picture:
+def _from_bytes(data: bytes) -> SourceImage:
     if not data:
         raise ImageError("The image file is empty")
     problem: ImageError | None = None
@@ -234,10 +234,10 @@ def _from_bytes(data: bytes) -> Picture:
     if problem:
         raise problem
     size = (height, width) if orientation > 4 else (width, height)
-    return Picture(size, kind, data, orientation)
+    return SourceImage(size, kind, data, orientation)
 
 
-def _from_pixels(image: Image.Image) -> Picture:
+def _from_pixels(image: Image.Image) -> SourceImage:
     turn = _UPRIGHT.get(image.getexif().get(_ORIENTATION_TAG, 1))
     try:
         rgb = _to_rgb(image)
@@ -245,11 +245,11 @@ def _from_pixels(image: Image.Image) -> Picture:
         problem = _explain(error)
     else:
         upright = rgb if turn is None else rgb.transpose(turn)
-        return Picture(upright.size, None, None, 1, upright)
+        return SourceImage(upright.size, None, None, 1, upright)
     raise problem
 
 
-def _from_array(array: npt.NDArray[Any]) -> Picture:
+def _from_array(array: npt.NDArray[Any]) -> SourceImage:
     if array.dtype != "uint8":
         raise TypeError(
             f"The array holds {array.dtype}; an image array holds uint8, 0 to 255 (for floats from"

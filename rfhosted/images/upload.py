@@ -11,7 +11,7 @@ from rfhosted.errors import TooLargeError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from rfhosted.images.sources import Picture
+    from rfhosted.images.sources import SourceImage
 
 ImageSize: TypeAlias = "int | Literal['original'] | None"
 
@@ -61,7 +61,7 @@ def scaled(size: tuple[int, int], longest: int) -> tuple[int, int]:
 
 
 def fit(
-    picture: Picture, longest: int | None, *, budget: int, around: Callable[[str], int]
+    picture: SourceImage, longest: int | None, *, budget: int, around: Callable[[str], int]
 ) -> tuple[bytes, Upload]:
     """The file to send, and the record of it.
 
@@ -106,7 +106,7 @@ def fit(
     raise _too_large(len(data) + budget - room, budget, size)
 
 
-def _record(picture: Picture, size: tuple[int, int], nbytes: int, quality: int) -> Upload:
+def _record(picture: SourceImage, size: tuple[int, int], nbytes: int, quality: int) -> Upload:
     changes = [f"JPEG quality {quality}"]
     if size != picture.size:
         changes.insert(0, f"scaled from {picture.size[0]} x {picture.size[1]}")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from rfhosted.latency.measure import benchmark
 from rfhosted.latency.published_table import Published, published
-from rfhosted.latency.records import Cell, Sample
+from rfhosted.latency.records import Cell, Measurement
 from rfhosted.latency.report import Benchmark, Changes
 from rfhosted.latency.simulation import simulated
 
@@ -15,8 +15,8 @@ __all__ = [
     "Benchmark",
     "Cell",
     "Changes",
+    "Measurement",
     "Published",
-    "Sample",
     "benchmark",
     "published",
     "simulated",

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 from rfhosted.client import Client, default_client
-from rfhosted.endpoints.routing import THIS_MACHINE
+from rfhosted.endpoints.routing import LOCAL
 from rfhosted.errors import HostedError, UnsupportedError
 from rfhosted.hosted import ApiVersion
 from rfhosted.images.sources import is_url
-from rfhosted.latency.records import Cell, Sample
+from rfhosted.latency.records import Cell, Measurement
 from rfhosted.latency.report import Benchmark
 from rfhosted.latency.simulation import Simulated
 
@@ -119,7 +119,7 @@ class _Run:
     def __init__(self, client: Client, task: Task | str | None, total: int) -> None:
         from tqdm.auto import tqdm  # comes with supervision
 
-        self.samples: list[Sample] = []
+        self.samples: list[Measurement] = []
         self._client, self._task = client, task
         self._began = time.perf_counter()
         self._bar = tqdm(total=total, desc="Measuring", unit="request", leave=False)
@@ -182,7 +182,7 @@ class _Run:
         except HostedError as error:
             told["error"] = " ".join(filter(None, (type(error).__name__, str(error.status or ""))))
         self.samples.append(
-            Sample(
+            Measurement(
                 cell,
                 began - self._began,
                 time.perf_counter() - began,
@@ -245,7 +245,7 @@ def _settings(
                 ask_platform=False,
             )
         route = client.route(cell.model, task=task, api_version=cell.api_version)
-        hosts.add(route.host if route.host == THIS_MACHINE else urlsplit(route.host).netloc)
+        hosts.add(route.host if route.host == LOCAL else urlsplit(route.host).netloc)
         billable += not _is_here(route.host)
         if route.stands_in:
             stand_ins[cell.model] = route.model
@@ -260,7 +260,7 @@ def _settings(
 
 def _is_here(host: str) -> bool:
     name = urlsplit(host).hostname or ""
-    if host == THIS_MACHINE or name == "localhost":
+    if host == LOCAL or name == "localhost":
         return True
     try:
         return ipaddress.ip_address(name).is_loopback

@@ -29,7 +29,7 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class Measurement:
     """One request.
 
     Attributes:

@@ -12,7 +12,7 @@ from rfhosted import hosted
 from rfhosted.display import html
 from rfhosted.latency import statistics
 from rfhosted.latency.published_table import published_e2e
-from rfhosted.latency.records import Cell, Sample
+from rfhosted.latency.records import Cell, Measurement
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,13 +38,13 @@ class Benchmark:
         partial: Whether it was interrupted.
     """
 
-    samples: tuple[Sample, ...]
+    samples: tuple[Measurement, ...]
     settings: dict[str, Any]
     partial: bool = False
 
     @functools.cached_property
-    def _cells(self) -> dict[Cell, list[Sample]]:
-        cells: dict[Cell, list[Sample]] = {}
+    def _cells(self) -> dict[Cell, list[Measurement]]:
+        cells: dict[Cell, list[Measurement]] = {}
         for sample in self.samples:
             cells.setdefault(sample.cell, []).append(sample)
         # v2 before v1, small pictures before large ones
@@ -144,7 +144,7 @@ class Benchmark:
         data = json.loads(Path(path).read_text("utf-8"))
         if not isinstance(data, dict) or data.get("rfhosted_benchmark") != _FORMAT:
             raise ValueError(f"{path} holds no benchmark that this version of rfhosted wrote.")
-        samples = tuple(Sample.from_json(sample) for sample in data["samples"])
+        samples = tuple(Measurement.from_json(sample) for sample in data["samples"])
         return cls(samples, data["settings"], data["partial"])
 
     def notes(self) -> list[str]:

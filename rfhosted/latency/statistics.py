@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from rfhosted.latency.records import Cell, Sample
+    from rfhosted.latency.records import Cell, Measurement
 
     Floats = npt.NDArray[np.float64]
 
@@ -22,7 +22,7 @@ _RESAMPLES, _LOW, _HIGH = 2000, 2.5, 97.5
 _PERCENTILES = (50, 90, 95, 99)
 
 
-def figures(cell: Cell, samples: Sequence[Sample], clients: int | None) -> dict[str, Any]:
+def figures(cell: Cell, samples: Sequence[Measurement], clients: int | None) -> dict[str, Any]:
     """A row of the table: seconds and bytes, None where unknown.
 
     ``rate`` is what ``clients`` would get answered each second if they asked nothing but this cell;
@@ -64,7 +64,7 @@ def figures(cell: Cell, samples: Sequence[Sample], clients: int | None) -> dict[
     }
 
 
-def parts(samples: Sequence[Sample]) -> dict[str, float | None]:
+def parts(samples: Sequence[Measurement]) -> dict[str, float | None]:
     """Mean of each part of the way, seconds: unlike medians, means add up.
 
     ``late`` comes first. A part that one answer does not tell is None; what E2E has besides the
@@ -102,7 +102,7 @@ def _medians(values: Sequence[float], seed: int) -> Floats:
     return np.asarray(np.median(drawn, axis=1), dtype=np.float64)
 
 
-def _rate(measured: Sequence[Sample], clients: int | None) -> float | None:
+def _rate(measured: Sequence[Measurement], clients: int | None) -> float | None:
     answered = sum(sample.timing is not None for sample in measured)
     if clients is None:
         ends = [sample.began + sample.busy for sample in measured]

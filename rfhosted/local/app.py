@@ -23,7 +23,7 @@ from starlette.routing import Route
 from rfhosted.hosted import REQUEST_LIMITS, ApiVersion
 from rfhosted.local import fetch as remote
 from rfhosted.local import request_image
-from rfhosted.local.errors import BadPictureError, RefusedError, TooLongError
+from rfhosted.local.errors import BadImageError, RefusedError, TooLongError
 from rfhosted.local.middleware import is_v1, middleware
 from rfhosted.local.parameters import Parameters, read_parameters
 from rfhosted.local.postprocess import MODELS, Model
@@ -212,12 +212,12 @@ class _Service:
             raise RefusedError(500, _INTERNAL)
         elif parameters.image_type != "base64":
             unknown = "Image declaration contains not recognised image type."
-            raise BadPictureError(_IMAGE_TYPES.get(parameters.image_type, unknown))
+            raise BadImageError(_IMAGE_TYPES.get(parameters.image_type, unknown))
         else:
             data = request_image.from_base64(sent.body) if sent.file is None else sent.file
         bgr = request_image.decode(data, upright=not parameters.disable_preproc_auto_orient)
         if bgr is None:
-            raise BadPictureError(cause)
+            raise BadImageError(cause)
         return bgr
 
 

@@ -21,7 +21,7 @@ class RefusedError(Exception):
         self.status, self.body = status, {field: message}
 
 
-class BadPictureError(RefusedError):
+class BadImageError(RefusedError):
     """A picture that cannot be had or read."""
 
     def __init__(self, cause: str) -> None:

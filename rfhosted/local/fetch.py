@@ -14,7 +14,7 @@ from urllib.parse import quote, urljoin, urlsplit
 
 import certifi  # comes with requests
 
-from rfhosted.local.errors import BadPictureError
+from rfhosted.local.errors import BadImageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,37 +43,37 @@ def fetch(url: str, *, reachable: Callable[[str], bool] = _is_public) -> bytes:
         reachable: Which IP addresses may be asked.
 
     Raises:
-        BadPictureError: Refused, unreachable, too slow or too large.
+        BadImageError: Refused, unreachable, too slow or too large.
     """
     for _ in range(_REDIRECTS + 1):
         try:
             parts = urlsplit(url)
             port = parts.port or (443 if parts.scheme == "https" else 80)
         except ValueError:
-            raise BadPictureError("Provided image URL is invalid") from None
+            raise BadImageError("Provided image URL is invalid") from None
         _check(parts)
         try:
             found = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
             addresses = [str(entry[4][0]) for entry in found]  # the likeliest comes first
             if not all(map(reachable, addresses)):
-                raise BadPictureError("URL points to a network destination that is not allowed.")
+                raise BadImageError("URL points to a network destination that is not allowed.")
             location, data = _get(parts, addresses[0], port)
         except (OSError, ValueError, http.client.HTTPException):
             break
         if location is None:
             return data
         url = urljoin(url, location)
-    raise BadPictureError("Data pointed by URL could not be decoded into image.")
+    raise BadImageError("Data pointed by URL could not be decoded into image.")
 
 
 def _check(parts: SplitResult) -> None:
     if not parts.scheme or (parts.scheme in ("http", "https") and not parts.hostname):
-        raise BadPictureError("Provided image URL is invalid")
+        raise BadImageError("Provided image URL is invalid")
     if parts.scheme not in ("http", "https"):
-        raise BadPictureError(f"Providing images via non https:// URL {_UNSUPPORTED}")
+        raise BadImageError(f"Providing images via non https:// URL {_UNSUPPORTED}")
     # A number in any notation, an IPv6 address and a bare name have no top-level domain of letters.
     if not re.search(r"\.[a-z][a-z0-9-]*\.?$", parts.hostname or "", re.IGNORECASE):
-        raise BadPictureError(f"Providing images via URL without FQDN {_UNSUPPORTED}")
+        raise BadImageError(f"Providing images via URL without FQDN {_UNSUPPORTED}")
 
 
 def _get(parts: SplitResult, address: str, port: int) -> tuple[str | None, bytes]:

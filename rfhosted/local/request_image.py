@@ -12,7 +12,7 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 
-from rfhosted.local.errors import BadPictureError, RefusedError, TooLongError
+from rfhosted.local.errors import BadImageError, RefusedError, TooLongError
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -66,19 +66,19 @@ async def form_file(request: Request, body: bytes) -> bytes | None:
         raise RefusedError(400, error.message, "detail") from None
     if part is not None:  # a field without a file name
         raise RefusedError(400, "Invalid Content-Type header provided with request.")
-    raise BadPictureError("Expected image to be send in part named 'file'.")
+    raise BadImageError("Expected image to be send in part named 'file'.")
 
 
 def from_base64(body: bytes) -> bytes:
     """The encoded picture in a base64 body; a data URI's head and missing padding are forgiven.
 
     Raises:
-        BadPictureError: Raw bytes instead, or an empty body.
+        BadImageError: Raw bytes instead, or an empty body.
     """
     if not body:
-        raise BadPictureError("Empty image payload.")
+        raise BadImageError("Empty image payload.")
     if not body.isascii():
-        raise BadPictureError(
+        raise BadImageError(
             "Invalid base64 input: the image payload contains raw bytes instead of a base64-encoded"
             " string. Please base64-encode the image before sending."
         )
@@ -103,10 +103,10 @@ def decode(data: bytes, *, upright: bool = True) -> npt.NDArray[np.uint8] | None
         None where the bytes are no picture.
 
     Raises:
-        BadPictureError: There are no bytes.
+        BadImageError: There are no bytes.
     """
     if not data:
-        raise BadPictureError("Empty image payload.")
+        raise BadImageError("Empty image payload.")
     flags = cv2.IMREAD_COLOR | (0 if upright else cv2.IMREAD_IGNORE_ORIENTATION)
     try:
         pixels = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), flags)

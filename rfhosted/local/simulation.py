@@ -19,7 +19,7 @@ from starlette.responses import JSONResponse
 
 from rfhosted import hosted
 from rfhosted.hosted import ApiVersion
-from rfhosted.local.errors import BadPictureError, RefusedError
+from rfhosted.local.errors import BadImageError, RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -187,4 +187,4 @@ def _size(image: bytes) -> tuple[int, int]:
             turned = opened.getexif().get(0x0112, 1) >= 5
             return (opened.height, opened.width) if turned else opened.size
     except OSError:
-        raise BadPictureError("Malformed base64 input image.") from None
+        raise BadImageError("Malformed base64 input image.") from None

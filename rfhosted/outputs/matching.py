@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from rfhosted.outputs.values import Found, Regions
+    from rfhosted.outputs.values import ClassMap, Detection
 
     Floats = npt.NDArray[np.float64]
     Crop = tuple[npt.NDArray[np.bool_], int, int]
@@ -26,7 +26,7 @@ TOP = 5
 
 
 def object_ious(
-    a: Sequence[Found], b: Sequence[Found], picture: tuple[int, int], grid: tuple[int, int]
+    a: Sequence[Detection], b: Sequence[Detection], picture: tuple[int, int], grid: tuple[int, int]
 ) -> Floats:
     """IoU of every object of A with every object of B, 0 where their classes differ.
 
@@ -56,7 +56,7 @@ def object_ious(
     return ious
 
 
-def _boxes(found: Sequence[Found]) -> Floats:
+def _boxes(found: Sequence[Detection]) -> Floats:
     return np.array([item.box for item in found], dtype=np.float64).reshape(-1, 4)
 
 
@@ -113,7 +113,7 @@ def average_overlap(a: Sequence[str], b: Sequence[str], top: int = TOP) -> float
     return sum(len(set(a[:depth]) & set(b[:depth])) / depth for depth in depths) / len(depths)
 
 
-def region_ious(a: Regions, b: Regions, grid: tuple[int, int]) -> tuple[dict[str, float], float]:
+def region_ious(a: ClassMap, b: ClassMap, grid: tuple[int, int]) -> tuple[dict[str, float], float]:
     """IoU of every class, and the share of pixels that both give the same class.
 
     Background and void are the same to both: no class.
@@ -135,13 +135,15 @@ def region_ious(a: Regions, b: Regions, grid: tuple[int, int]) -> tuple[dict[str
     return ious, float(common.sum() / table.sum())
 
 
-def _coded(regions: Regions, codes: dict[str, int], grid: tuple[int, int]) -> npt.NDArray[np.int64]:
+def _coded(
+    segmentation: ClassMap, codes: dict[str, int], grid: tuple[int, int]
+) -> npt.NDArray[np.int64]:
     table = np.zeros(256, dtype=np.int64)
-    for class_id, name in regions.names.items():
-        if class_id != regions.background:
+    for class_id, name in segmentation.names.items():
+        if class_id != segmentation.background:
             table[class_id] = codes[name]
-    height, width = regions.class_ids.shape
+    height, width = segmentation.class_ids.shape
     columns = ((np.arange(grid[0]) + 0.5) * width / grid[0]).astype(np.intp)
     rows = ((np.arange(grid[1]) + 0.5) * height / grid[1]).astype(np.intp)
-    coded: npt.NDArray[np.int64] = table[regions.class_ids[rows[:, None], columns]]
+    coded: npt.NDArray[np.int64] = table[segmentation.class_ids[rows[:, None], columns]]
     return coded

@@ -47,7 +47,7 @@ class Rle:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Found:
+class Detection:
     """One object: class, confidence (0 to 1) and box (x1, y1, x2, y2), not clipped to the picture.
 
     ``mask`` is None where the task has none, or where the answer's outline is no area
@@ -63,7 +63,7 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Ranked:
+class ClassScore:
     """One class of a classification and its score."""
 
     class_name: str
@@ -72,7 +72,7 @@ class Ranked:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Regions:
+class ClassMap:
     """A class for every pixel.
 
     Attributes:
@@ -92,8 +92,8 @@ class Regions:
 class Ranking:
     """A classification: scores, best first, and what a multi-label model calls present."""
 
-    ranked: tuple[Ranked, ...]
+    ranked: tuple[ClassScore, ...]
     predicted_classes: tuple[str, ...] | None  # None: a single-label model
 
 
-Answer: TypeAlias = "tuple[Found, ...] | Ranking | Regions"
+Answer: TypeAlias = "tuple[Detection, ...] | Ranking | ClassMap"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rfhosted.hosted import Task
-from rfhosted.outputs.values import Ranking, Regions
+from rfhosted.outputs.values import ClassMap, Ranking
 from rfhosted.prediction.base import Prediction, Timing, check_fraction
 from rfhosted.prediction.classification import ClassificationPrediction
 from rfhosted.prediction.objects import (
@@ -39,8 +39,8 @@ def prediction_of(task: Task, answer: Answer, shared: dict[str, Any]) -> Predict
         answer: The parsed answer.
         shared: The fields that every prediction has.
     """
-    if isinstance(answer, Regions):
-        return SemanticPrediction(**shared, regions=answer)
+    if isinstance(answer, ClassMap):
+        return SemanticPrediction(**shared, segmentation=answer)
     if isinstance(answer, Ranking):
         best = tuple(entry.class_name for entry in answer.ranked[:1])
         present = answer.predicted_classes
@@ -55,4 +55,4 @@ def prediction_of(task: Task, answer: Answer, shared: dict[str, Any]) -> Predict
         Task.INSTANCE_SEGMENTATION: InstancePrediction,
         Task.KEYPOINT_DETECTION: KeypointPrediction,
     }
-    return kinds[task](**shared, found=answer)
+    return kinds[task](**shared, objects=answer)

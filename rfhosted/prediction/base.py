@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from rfhosted.hosted import ApiVersion, Task
-    from rfhosted.images.sources import Picture
+    from rfhosted.images.sources import SourceImage
     from rfhosted.images.upload import Upload
 
 Row: TypeAlias = dict[str, Any]
@@ -120,7 +120,7 @@ class Prediction:
         received: Bytes of the answer's body, decompressed.
     """
 
-    picture: Picture = field()
+    source_image: SourceImage = field()
     task: Task
     model: str
     api_version: ApiVersion
@@ -140,7 +140,7 @@ class Prediction:
     @property
     def image(self) -> Image.Image:
         """The picture: PIL RGB, upright, original size."""
-        return self.picture.full
+        return self.source_image.full
 
     def filter(
         self,
@@ -178,7 +178,7 @@ class Prediction:
     def _display(self, max_side: int) -> Image.Image:
         if max_side < 1:
             raise ValueError(f"max_side is a number of pixels, not {max_side!r}.")
-        return self.picture.at(scaled(self.picture.size, max_side))
+        return self.source_image.at(scaled(self.source_image.size, max_side))
 
     def to_pandas(self) -> pd.DataFrame:
         """``rows()`` as a DataFrame; pandas is in the extra ``lab``."""
@@ -195,7 +195,7 @@ class Prediction:
             options: What ``draw`` takes.
         """
         target = Path(path)
-        side = max_side or max(self.picture.size)
+        side = max_side or max(self.source_image.size)
         draw: Callable[..., Image.Image] = self.draw  # each task has options of its own
         draw(max_side=side, **options).save(target)
         return target

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import supervision as sv
     from PIL import Image
 
-    from rfhosted.outputs.values import Ranked
+    from rfhosted.outputs.values import ClassScore
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -25,7 +25,7 @@ class ClassificationPrediction(Prediction):
         multi_label: Whether several classes may be present at once.
     """
 
-    scores: tuple[Ranked, ...]
+    scores: tuple[ClassScore, ...]
     predicted_classes: tuple[str, ...]
     multi_label: bool
 
@@ -82,7 +82,7 @@ class ClassificationPrediction(Prediction):
         """
         from rfhosted.display import annotate
 
-        return annotate.draw_ranked(self._display(max_side), self.scores, top=top)
+        return annotate.draw_scores(self._display(max_side), self.scores, top=top)
 
     def summary(self) -> str:  # noqa: D102 - inherited
         if not self.scores:

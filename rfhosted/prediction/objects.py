@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     import supervision as sv
     from PIL import Image
 
-    from rfhosted.outputs.values import Found
+    from rfhosted.outputs.values import Detection
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class _Objects(Prediction):
     """Boxes, and what comes with them."""
 
-    found: tuple[Found, ...]
+    objects: tuple[Detection, ...]
 
     @functools.cached_property
     def detections(self) -> sv.Detections:
@@ -33,11 +33,11 @@ class _Objects(Prediction):
         from rfhosted.display.annotate import load_supervision
 
         found: sv.Detections = load_supervision().Detections(
-            xyxy=np.array([item.box for item in self.found], dtype=np.float32).reshape(-1, 4),
+            xyxy=np.array([item.box for item in self.objects], dtype=np.float32).reshape(-1, 4),
             mask=self._masks(),
-            confidence=np.array([item.confidence for item in self.found], dtype=np.float32),
-            class_id=np.array([item.class_id for item in self.found], dtype=int),
-            data={"class_name": np.array([item.class_name for item in self.found], dtype=str)},
+            confidence=np.array([item.confidence for item in self.objects], dtype=np.float32),
+            class_id=np.array([item.class_id for item in self.objects], dtype=int),
+            data={"class_name": np.array([item.class_name for item in self.objects], dtype=str)},
         )
         return found
 
@@ -49,12 +49,12 @@ class _Objects(Prediction):
     ) -> Self:
         found = tuple(
             item
-            for item in self.found
+            for item in self.objects
             if item.confidence >= confidence and (names is None or item.class_name in names)
         )
         if keypoint_confidence is not None:
             found = tuple(_with_sure_points(item, keypoint_confidence) for item in found)
-        return replace(self, found=found)
+        return replace(self, objects=found)
 
     def rows(self) -> list[Row]:
         """One dict an object: class, confidence and box corners in pixels."""
@@ -65,7 +65,7 @@ class _Objects(Prediction):
                 "confidence": item.confidence,
                 **dict(zip(("x1", "y1", "x2", "y2"), item.box, strict=True)),
             }
-            for item in self.found
+            for item in self.objects
         ]
 
     def draw(
@@ -88,10 +88,10 @@ class _Objects(Prediction):
         """
         from rfhosted.display import annotate
 
-        return annotate.draw_found(
+        return annotate.draw_objects(
             self._display(max_side),
-            self.found,
-            self.picture.size,
+            self.objects,
+            self.source_image.size,
             layers=layers,
             labels=labels,
             confidences=confidences,
@@ -109,14 +109,14 @@ class _Objects(Prediction):
         return ", ".join(name for name, _ in Counter(names).most_common(5))
 
     def summary(self) -> str:
-        if not self.found:
+        if not self.objects:
             if others := self._of_other_classes():
                 return f"no object of these classes above {self.confidence:.2f}, only {others}"
             return f"no objects above {self.confidence:.2f}; try a lower confidence"
-        counts = Counter(item.class_name for item in self.found)
+        counts = Counter(item.class_name for item in self.objects)
         named = ", ".join(f"{count} {name}" for name, count in counts.most_common(5))
         more = ", …" if len(counts) > 5 else ""
-        return f"{len(self.found)} object{'s'[: len(self.found) > 1]}: {named}{more}"
+        return f"{len(self.objects)} object{'s'[: len(self.objects) > 1]}: {named}{more}"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -131,7 +131,7 @@ class InstancePrediction(_Objects):
     def _masks(self) -> Any:
         from rfhosted.outputs import masks
 
-        return masks.stack([item.mask for item in self.found], self.picture.size)
+        return masks.stack([item.mask for item in self.objects], self.source_image.size)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -150,18 +150,18 @@ class KeypointPrediction(_Objects):
         from rfhosted.display.annotate import load_supervision
 
         slots = self.skeleton_size
-        xy = np.zeros((len(self.found), slots, 2), dtype=np.float32)
-        confidence = np.zeros((len(self.found), slots), dtype=np.float32)
-        for row, item in enumerate(self.found):
+        xy = np.zeros((len(self.objects), slots, 2), dtype=np.float32)
+        confidence = np.zeros((len(self.objects), slots), dtype=np.float32)
+        for row, item in enumerate(self.objects):
             for point in item.key_points:
                 xy[row, point.class_id] = point.x, point.y
                 confidence[row, point.class_id] = point.confidence
         found: sv.KeyPoints = load_supervision().KeyPoints(
             xy=xy,
             keypoint_confidence=confidence,
-            detection_confidence=np.array([item.confidence for item in self.found], np.float32),
-            class_id=np.array([item.class_id for item in self.found], dtype=int),
-            data={"class_name": np.array([item.class_name for item in self.found], dtype=str)},
+            detection_confidence=np.array([item.confidence for item in self.objects], np.float32),
+            class_id=np.array([item.class_id for item in self.objects], dtype=int),
+            data={"class_name": np.array([item.class_name for item in self.objects], dtype=str)},
         )
         return found
 
@@ -174,7 +174,7 @@ class KeypointPrediction(_Objects):
         ]
         names = {point.get("class", point.get("class_name")) for point in points}
         coco = len(COCO_KEY_POINTS) if names <= set(COCO_KEY_POINTS) else 1
-        told = [point.class_id for item in self.found for point in item.key_points]
+        told = [point.class_id for item in self.objects for point in item.key_points]
         return max(
             [coco, *(slot + 1 for slot in told), *(int(p.get("class_id", 0)) + 1 for p in points)]
         )
@@ -183,10 +183,10 @@ class KeypointPrediction(_Objects):
         """One dict an object, its key points by name: (x, y, confidence)."""
         return [
             row | {"key_points": {p.class_name: (p.x, p.y, p.confidence) for p in item.key_points}}
-            for row, item in zip(super().rows(), self.found, strict=True)
+            for row, item in zip(super().rows(), self.objects, strict=True)
         ]
 
 
-def _with_sure_points(item: Found, least: float) -> Found:
+def _with_sure_points(item: Detection, least: float) -> Detection:
     sure = tuple(point for point in item.key_points if point.confidence >= least)
     return replace(item, key_points=sure)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import supervision as sv
     from PIL import Image
 
-    from rfhosted.outputs.values import Regions
+    from rfhosted.outputs.values import ClassMap
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -22,30 +22,30 @@ class SemanticPrediction(Prediction):
     """Semantic segmentation: a class for every pixel.
 
     Attributes:
-        regions: The class map as the server sent it, less what was filtered away.
+        segmentation: The class map as the server sent it, less what was filtered away.
     """
 
-    regions: Regions
+    segmentation: ClassMap
 
     @property
     def class_map(self) -> dict[int, str]:
         """Class names by id, background included. Other ids in ``class_ids`` are void."""
-        return dict(self.regions.names)
+        return dict(self.segmentation.names)
 
     @functools.cached_property
     def class_ids(self) -> npt.NDArray[np.uint8]:
         """uint8 of shape (height, width) of ``image``: the class id of every pixel."""
-        return _stretch(self.regions.class_ids, self.picture.size)
+        return _stretch(self.segmentation.class_ids, self.source_image.size)
 
     @functools.cached_property
     def _shares(self) -> list[Row]:
         """A row a class, largest first. Shares and confidence are those of the sent pixels."""
         import numpy as np
 
-        ids, sure = self.regions.class_ids, self.regions.confidence
+        ids, sure = self.segmentation.class_ids, self.segmentation.confidence
         rows: list[Row] = []
-        for class_id, name in self.regions.names.items():
-            if class_id == self.regions.background:
+        for class_id, name in self.segmentation.names.items():
+            if class_id == self.segmentation.background:
                 continue
             mask = ids == class_id
             if count := int(np.count_nonzero(mask)):
@@ -88,18 +88,19 @@ class SemanticPrediction(Prediction):
         import numpy as np
 
         del keypoint_confidence  # a class map has none
-        regions = self.regions
-        keep = np.ones(regions.class_ids.shape, dtype=bool)
+        segmentation = self.segmentation
+        keep = np.ones(segmentation.class_ids.shape, dtype=bool)
         if names is not None:
             keep = np.isin(
-                regions.class_ids, [k for k, name in regions.names.items() if name in names]
+                segmentation.class_ids,
+                [k for k, name in segmentation.names.items() if name in names],
             )
-        if regions.confidence is not None:
-            keep &= regions.confidence >= confidence * 255
+        if segmentation.confidence is not None:
+            keep &= segmentation.confidence >= confidence * 255
         # What goes becomes background, as on the server; void where the model has none.
-        nothing = 255 if regions.background is None else regions.background
-        left = np.where(keep, regions.class_ids, np.uint8(nothing))
-        return replace(self, regions=replace(regions, class_ids=left))
+        nothing = 255 if segmentation.background is None else segmentation.background
+        left = np.where(keep, segmentation.class_ids, np.uint8(nothing))
+        return replace(self, segmentation=replace(segmentation, class_ids=left))
 
     def rows(self) -> list[Row]:
         """One dict for each class present, background apart, with its share of the picture."""
@@ -115,9 +116,9 @@ class SemanticPrediction(Prediction):
         from rfhosted.display import annotate
 
         image = self._display(max_side)
-        ids = _stretch(self.regions.class_ids, image.size)
-        return annotate.draw_regions(
-            image, ids, self.regions.names, self.regions.background, labels=labels
+        ids = _stretch(self.segmentation.class_ids, image.size)
+        return annotate.draw_class_map(
+            image, ids, self.segmentation.names, self.segmentation.background, labels=labels
         )
 
     def summary(self) -> str:  # noqa: D102 - inherited

@@ -59,7 +59,7 @@ def answer(kind: str) -> dict:
 def measure(kind: str) -> None:
     import supervision  # noqa: F401 - part of the baseline, as it is for everybody who draws
 
-    from rfhosted.display.annotate import draw_found
+    from rfhosted.display.annotate import draw_objects
     from rfhosted.display.html import jpeg_data_uri
     from rfhosted.endpoints import image_tasks
     from rfhosted.hosted import ApiVersion, Task
@@ -70,7 +70,7 @@ def measure(kind: str) -> None:
     data, raw = photo(), answer(kind)
     task = Task.INSTANCE_SEGMENTATION if kind == "masks" else Task.OBJECT_DETECTION
     warm = np.zeros((64, 64, 3), np.uint8)
-    draw_found(Image.fromarray(warm), (), (64, 64))
+    draw_objects(Image.fromarray(warm), (), (64, 64))
     del warm
     with Path("/proc/self/clear_refs").open("w") as file:  # forget the peak of the preparations
         file.write("5")
@@ -80,7 +80,7 @@ def measure(kind: str) -> None:
     _, found = image_tasks.parse(raw, task, picture=picture.size, sent=SENT)
     kind_of = InstancePrediction if kind == "masks" else DetectionPrediction
     prediction = kind_of(
-        picture=picture,
+        source_image=picture,
         task=task,
         model="a/1",
         api_version=ApiVersion.V2,
@@ -89,7 +89,7 @@ def measure(kind: str) -> None:
         timing=Timing(0, 0, None, 0),
         confidence=0.4,
         host="nowhere",
-        found=found,
+        objects=found,
     )
     html = prediction._repr_html_()
     first = time.perf_counter() - began

@@ -51,9 +51,9 @@ def panel_of(kind: str) -> ExplorerState:
     state.source = Source(sources.load(photo()), "photo.jpg", "upload")
     prepared = state.question.prepare(client, state.source, 0.4)
     raw = answer(kind)
-    _, found = image_tasks.parse(raw, task, picture=state.source.picture.size, sent=SENT)
+    _, found = image_tasks.parse(raw, task, picture=state.source.source_image.size, sent=SENT)
     prediction = (InstancePrediction if kind == "masks" else DetectionPrediction)(
-        picture=state.source.picture,
+        source_image=state.source.source_image,
         task=task,
         model="a/1",
         api_version=ApiVersion.V2,
@@ -62,7 +62,7 @@ def panel_of(kind: str) -> ExplorerState:
         timing=Timing(0, 0, None, 0),
         confidence=0.05,
         host="nowhere",
-        found=found,
+        objects=found,
     )
     state.answer = Answer(state.source, state.question, prediction, prepared, client)
     state.show(confidence=THRESHOLDS[1])
@@ -75,11 +75,11 @@ def redraw(state: ExplorerState, tab: int) -> list[float]:
     state.panel.results.tabs.selected_index = tab
     times = []
     for i in range(REDRAWS):
-        before = state.panel.results.picture.value
+        before = state.panel.results.source_image.value
         began = time.perf_counter()
         state.show(confidence=THRESHOLDS[i % 2])
         times.append(1000 * (time.perf_counter() - began))
-        assert state.panel.results.picture.value != before
+        assert state.panel.results.source_image.value != before
     return times[3:]  # the first ones load and warm up
 
 
@@ -105,7 +105,7 @@ def where_it_goes(state: ExplorerState) -> dict[str, float]:
 
     places = {
         "filter": (View, "of"),
-        "draw": (annotate, "draw_found"),
+        "draw": (annotate, "draw_objects"),
         "encode": (html, "jpeg_data_uri"),
         "why it cannot be asked": (ExplorerState, "why_not"),
         "table": (fragments, "table"),

@@ -108,7 +108,7 @@ def test_five_tasks(open_panel, run_axe, theme, width):
     panel.run()
     for task in Task:
         panel.choose("Task type", task.replace("-", " ").capitalize())
-        expect(panel.picture).to_have_attribute("alt", re.compile(f"result of {task}"))
+        expect(panel.source_image).to_have_attribute("alt", re.compile(f"result of {task}"))
         panel.wait_for_answer()
         panel.notebook.screenshot(f"explorer-{theme}-{width}-{task}")
     for name in ("Table", "Time", "JSON", "Code", "Compare", "Sweep"):
@@ -129,7 +129,10 @@ def test_the_layout_holds(open_panel, width):
         panel.notebook.screenshot(f"explorer-layout-{width}-{name}")
         overflow = "panel => panel.scrollWidth > panel.clientWidth + 1"
         assert not panel.whole.evaluate(overflow), name
-    picture, output = panel.picture.bounding_box(), panel.notebook.output(0).last.bounding_box()
+    picture, output = (
+        panel.source_image.bounding_box(),
+        panel.notebook.output(0).last.bounding_box(),
+    )
     assert picture["x"] + picture["width"] <= output["x"] + output["width"] + 1
     assert picture["width"] > 250
 
@@ -246,7 +249,7 @@ def test_errors_are_seen(open_panel, scripted, run_axe):
     alert = panel.whole.get_by_role("alert")
     expect(alert).to_contain_text("ImageError")
     expect(alert).to_contain_text("Check the path")
-    expect(panel.picture).to_be_visible()
+    expect(panel.source_image).to_be_visible()
     panel.notebook.screenshot("explorer-error")
     assert run_axe(panel.page, ".rfhosted-panel") == []
     panel.fill("or a model id", "yolov8n-64")
@@ -336,7 +339,7 @@ def test_the_picture_of_the_readme(open_panel):
     panel = open_panel(width=1500, height=1600)
     panel.button("cat").click()
     panel.choose("Task type", "Instance segmentation")
-    expect(panel.picture).to_have_attribute("alt", re.compile("instance-segmentation.*cat"))
+    expect(panel.source_image).to_have_attribute("alt", re.compile("instance-segmentation.*cat"))
     panel.wait_for_answer()
     panel.tab("Time")
     expect(panel.page_of_tab).to_contain_text("prepare")

@@ -20,7 +20,7 @@ from rfhosted.images.sources import load
 from rfhosted.images.upload import Upload
 from rfhosted.outputs import matching
 from rfhosted.outputs.masks import rle
-from rfhosted.outputs.values import Found, KeyPoint, Polygon, Ranked, Regions
+from rfhosted.outputs.values import ClassMap, ClassScore, Detection, KeyPoint, Polygon
 from rfhosted.prediction import (
     ClassificationPrediction,
     DetectionPrediction,
@@ -41,7 +41,7 @@ KINDS = {
 
 def prediction(task=Task.OBJECT_DETECTION, size=(100, 80), **fields):
     shared = {
-        "picture": load(Image.new("RGB", size, (90, 90, 90))),
+        "source_image": load(Image.new("RGB", size, (90, 90, 90))),
         "task": task,
         "model": "some/1",
         "api_version": rfhosted.ApiVersion.V2,
@@ -55,15 +55,15 @@ def prediction(task=Task.OBJECT_DETECTION, size=(100, 80), **fields):
 
 
 def thing(name="dog", box=(0, 0, 10, 10), confidence=0.9, **more):
-    return Found(name, more.pop("class_id", 0), confidence, tuple(map(float, box)), **more)
+    return Detection(name, more.pop("class_id", 0), confidence, tuple(map(float, box)), **more)
 
 
 def objects(*found, task=Task.OBJECT_DETECTION, **fields):
-    return prediction(task, found=found, **fields)
+    return prediction(task, objects=found, **fields)
 
 
 def ranking(*entries, multi=None, **fields):
-    scores = tuple(Ranked(name, i, score) for i, (name, score) in enumerate(entries))
+    scores = tuple(ClassScore(name, i, score) for i, (name, score) in enumerate(entries))
     present = scores[:1] if multi is None else [s for s in scores if s.class_name in multi]
     return prediction(
         Task.CLASSIFICATION,
@@ -75,8 +75,8 @@ def ranking(*entries, multi=None, **fields):
 
 
 def regions(ids, names, background=0, **fields):
-    told = Regions(np.array(ids, np.uint8), None, names, background)
-    return prediction(Task.SEMANTIC_SEGMENTATION, regions=told, **fields)
+    told = ClassMap(np.array(ids, np.uint8), None, names, background)
+    return prediction(Task.SEMANTIC_SEGMENTATION, segmentation=told, **fields)
 
 
 def test_objects_of_one_class_that_overlap_are_one():
@@ -278,7 +278,7 @@ def test_other_thresholds_and_other_files_are_noted():
 
     files = load(rfhosted.sample("cat"))
     other = replace(files, data=files.data + b" ")
-    (note,) = compare(replace(p, picture=files), replace(p, picture=other)).notes
+    (note,) = compare(replace(p, source_image=files), replace(p, source_image=other)).notes
     assert "not the same file" in note
 
 
@@ -322,8 +322,8 @@ def test_it_shows_both_pictures_in_words_too_and_stays_light():
     rng = np.random.default_rng(0)
     noise = load(Image.fromarray(rng.integers(0, 255, (900, 1200, 3), np.uint8)))
     many = [thing(f"class {i}", (i, i, i + 50, i + 50)) for i in range(100)]
-    p = objects(*many, size=(1200, 900), picture=noise)
-    q = objects(*many[:-1], size=(1200, 900), picture=noise)
+    p = objects(*many, size=(1200, 900), source_image=noise)
+    q = objects(*many[:-1], size=(1200, 900), source_image=noise)
     shown = compare(p, q)._repr_html_()
     assert len(shown) < 100_000
     tree = Tree(shown)

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from rfhosted.display import annotate
-from rfhosted.display.annotate import draw_found, draw_ranked, draw_regions
+from rfhosted.display.annotate import draw_class_map, draw_objects, draw_scores
 from rfhosted.display.palette import colour
 from rfhosted.hosted import COCO_KEY_POINTS
 from rfhosted.outputs import masks
-from rfhosted.outputs.values import Found, KeyPoint, Polygon, Ranked
+from rfhosted.outputs.values import ClassScore, Detection, KeyPoint, Polygon
 
 GREY = 128
 
@@ -28,7 +28,7 @@ def grey(size):
 
 
 def thing(name="dog", box=(20, 20, 80, 60), confidence=0.9, **more):
-    return Found(name, 3, confidence, box, **more)
+    return Detection(name, 3, confidence, box, **more)
 
 
 def pixels(image):
@@ -70,7 +70,7 @@ def label_places(image, found, monkeypatch, **options):
         return pen
 
     monkeypatch.setattr(annotate.ImageDraw, "Draw", spy)
-    drawn = draw_found(image, found, image.size, **options)
+    drawn = draw_objects(image, found, image.size, **options)
     monkeypatch.undo()
     return drawn, places
 
@@ -79,7 +79,7 @@ def label_places(image, found, monkeypatch, **options):
 
 
 def test_a_box_is_drawn_where_the_object_is_at_the_size_that_is_shown():
-    drawn = draw_found(
+    drawn = draw_objects(
         grey((400, 300)), [thing(box=(1000, 1000, 3000, 2000))], (4000, 3000), labels=False
     )
     assert drawn.size == (400, 300)
@@ -94,9 +94,9 @@ def test_a_box_is_drawn_where_the_object_is_at_the_size_that_is_shown():
 
 def test_the_picture_that_was_given_stays_as_it_was():
     image = grey((100, 80))
-    draw_found(image, [thing(mask=ring())], (100, 80))
-    draw_regions(image, np.ones((80, 100), np.uint8), {1: "dog"}, 0)
-    draw_ranked(image, [Ranked("dog", 0, 0.9)])
+    draw_objects(image, [thing(mask=ring())], (100, 80))
+    draw_class_map(image, np.ones((80, 100), np.uint8), {1: "dog"}, 0)
+    draw_scores(image, [ClassScore("dog", 0, 0.9)])
     assert not painted(image).any()
 
 
@@ -105,9 +105,9 @@ def test_the_picture_keeps_its_colours():
     ids = np.zeros((80, 100), np.uint8)
     ids[:8, :8] = 1
     for drawn in (
-        draw_found(red, [thing(mask=ring())], (100, 80), labels=False),
-        draw_regions(red, ids, {1: "dog"}, 0),
-        draw_ranked(red, [Ranked("dog", 0, 0.9)]),
+        draw_objects(red, [thing(mask=ring())], (100, 80), labels=False),
+        draw_class_map(red, ids, {1: "dog"}, 0),
+        draw_scores(red, [ClassScore("dog", 0, 0.9)]),
     ):
         left = (drawn.width - 100) // 2
         assert drawn.getpixel((left + 95, 75)) == (200, 60, 10)
@@ -116,9 +116,9 @@ def test_the_picture_keeps_its_colours():
 def test_nothing_found_is_the_picture_itself():
     image = grey((100, 80))
     for drawn in (
-        draw_found(image, [], (100, 80)),
-        draw_ranked(image, []),
-        draw_regions(image, np.zeros((80, 100), np.uint8), {}, 0),
+        draw_objects(image, [], (100, 80)),
+        draw_scores(image, []),
+        draw_class_map(image, np.zeros((80, 100), np.uint8), {}, 0),
     ):
         assert drawn is not image
         assert drawn.size == (100, 80)
@@ -137,7 +137,7 @@ def test_nothing_found_is_the_picture_itself():
     ],
 )
 def test_a_box_of_a_pixel_can_be_seen(box):
-    drawn = draw_found(grey((100, 80)), [thing(box=box)], (100, 80), labels=False)
+    drawn = draw_objects(grey((100, 80)), [thing(box=box)], (100, 80), labels=False)
     left, top, right, bottom = bounds(of_colour(drawn, "dog"))
     assert left <= min(box[0], 99) <= right + 1
     assert top <= min(box[1], 79) <= bottom + 1
@@ -156,7 +156,7 @@ def test_a_label_does_not_hide_a_box_of_a_pixel(box, monkeypatch):
 
 @pytest.mark.parametrize("box", [(-50, -40, 150, 120), (-1, -1, 101, 81), (-9e9, -1e7, 9e9, 1e7)])
 def test_a_box_over_the_edge_is_closed_at_the_edge(box):
-    drawn = draw_found(grey((100, 80)), [thing(box=box)], (100, 80), labels=False)
+    drawn = draw_objects(grey((100, 80)), [thing(box=box)], (100, 80), labels=False)
     assert bounds(of_colour(drawn, "dog")) == (0, 0, 99, 79)
     assert not painted(drawn)[5:75, 5:95].any()
 
@@ -164,7 +164,9 @@ def test_a_box_over_the_edge_is_closed_at_the_edge(box):
 def test_the_small_is_drawn_over_the_large():
     big, small = thing("dog", (0, 0, 99, 79)), thing("cat", (0, 0, 30, 30))
     for found in ([big, small], [small, big]):
-        assert of_colour(draw_found(grey((100, 80)), found, (100, 80), labels=False), "cat")[0, 15]
+        assert of_colour(draw_objects(grey((100, 80)), found, (100, 80), labels=False), "cat")[
+            0, 15
+        ]
 
 
 @pytest.mark.parametrize(
@@ -180,10 +182,10 @@ def test_the_small_is_drawn_over_the_large():
 def test_lines_and_labels_grow_with_the_picture(size, least, most):
     width, height = size
     box = (width * 0.2, height * 0.4, width * 0.8, height * 0.9)
-    bare = draw_found(grey(size), [thing(box=box)], size, labels=False)
+    bare = draw_objects(grey(size), [thing(box=box)], size, labels=False)
     line = int(of_colour(bare, "dog")[:, width // 2].sum()) / 2
     assert least <= line <= most
-    label = painted(draw_found(grey(size), [thing(box=box)], size)) & ~painted(bare)
+    label = painted(draw_objects(grey(size), [thing(box=box)], size)) & ~painted(bare)
     _, top, _, bottom = bounds(label)
     assert bottom - top >= 12  # pixels: readable
     assert bottom - top >= 3 * line
@@ -191,7 +193,7 @@ def test_lines_and_labels_grow_with_the_picture(size, least, most):
 
 
 def test_line_width_is_what_was_asked_for():
-    drawn = draw_found(
+    drawn = draw_objects(
         grey((200, 150)), [thing(box=(50, 50, 150, 100))], (200, 150), line_width=7, labels=False
     )
     assert 7 <= of_colour(drawn, "dog")[75, 30:70].sum() <= 9  # OpenCV rounds the ends
@@ -268,7 +270,7 @@ def test_labels_and_percentages_can_be_left_out(monkeypatch):
 
 def test_a_label_has_the_colour_of_its_class_and_letters_of_good_contrast():
     drawn = pixels(
-        draw_found(grey((400, 300)), [thing("person", (100, 100, 300, 200))], (400, 300))
+        draw_objects(grey((400, 300)), [thing("person", (100, 100, 300, 200))], (400, 300))
     )
     label = drawn[84:96, 102:150]
     assert (label == colour("person")).all(axis=2).mean() > 0.4
@@ -279,7 +281,7 @@ def test_a_label_has_the_colour_of_its_class_and_letters_of_good_contrast():
 
 
 def test_a_hole_in_a_mask_stays_unpainted():
-    drawn = draw_found(
+    drawn = draw_objects(
         grey((50, 50)), [thing(mask=ring())], (100, 100), layers=["masks"], labels=False
     )
     where = painted(drawn)
@@ -291,7 +293,7 @@ def test_a_hole_in_a_mask_stays_unpainted():
 
 
 def test_a_mask_is_painted_beyond_its_box():
-    drawn = draw_found(
+    drawn = draw_objects(
         grey((100, 100)),
         [thing(box=(45, 45, 55, 55), mask=ring())],
         (100, 100),
@@ -304,21 +306,21 @@ def test_a_mask_is_painted_beyond_its_box():
 def test_masks_and_boxes_are_drawn_unless_something_else_is_asked_for():
     triangle = Polygon(np.array([[20, 20], [80, 20], [20, 80]], np.float32))
     found = [thing(box=(20, 20, 80, 80), mask=triangle), thing("cat", (5, 5, 10, 10))]
-    both = draw_found(grey((100, 100)), found, (100, 100), labels=False)
+    both = draw_objects(grey((100, 100)), found, (100, 100), labels=False)
     assert painted(both)[40, 30]
     assert not painted(both)[70, 70]
     assert of_colour(both, "dog")[80, 60]
     assert of_colour(both, "cat").any()
-    boxes = draw_found(grey((100, 100)), found, (100, 100), labels=False, layers={"boxes"})
+    boxes = draw_objects(grey((100, 100)), found, (100, 100), labels=False, layers={"boxes"})
     assert not painted(boxes)[40, 30]
-    outline = draw_found(grey((100, 100)), found, (100, 100), labels=False, layers="polygons")
+    outline = draw_objects(grey((100, 100)), found, (100, 100), labels=False, layers="polygons")
     assert of_colour(outline, "dog")[50, 50]
     assert not painted(outline)[30, 30]
     assert not of_colour(outline, "dog")[80, 60]
 
 
 def test_layers_that_the_objects_do_not_have_paint_nothing():
-    drawn = draw_found(
+    drawn = draw_objects(
         grey((100, 80)),
         [thing()],
         (100, 80),
@@ -330,7 +332,7 @@ def test_layers_that_the_objects_do_not_have_paint_nothing():
 
 def test_an_unknown_layer_is_refused_with_the_near_one():
     with pytest.raises(ValueError, match="did you mean 'keypoints'"):
-        draw_found(grey((10, 10)), [], (10, 10), layers=["keypoint"])
+        draw_objects(grey((10, 10)), [], (10, 10), layers=["keypoint"])
 
 
 # Key points
@@ -344,7 +346,7 @@ def test_a_person_has_the_skeleton():
     points = person(
         left_shoulder=(40.0, 40.0), right_shoulder=(160.0, 40.0), left_hip=(40.0, 120.0)
     )
-    drawn = draw_found(
+    drawn = draw_objects(
         grey((200, 160)),
         [thing("man", (10, 10, 190, 150), key_points=points)],
         (200, 160),
@@ -361,7 +363,7 @@ def test_a_person_has_the_skeleton():
 def test_slots_follow_the_names_and_not_the_order_of_the_model():
     points = person(left_shoulder=(40.0, 40.0), right_shoulder=(160.0, 40.0))
     other = tuple(replace(p, class_id=i) for i, p in enumerate(points))
-    drawn = draw_found(
+    drawn = draw_objects(
         grey((200, 160)),
         [thing("man", key_points=other)],
         (200, 160),
@@ -376,7 +378,7 @@ def test_no_other_creature_has_a_persons_bones():
         *person(nose=(40.0, 40.0), left_eye=(160.0, 40.0)),
         KeyPoint(100.0, 120.0, 0.9, 2, "tail"),
     )
-    drawn = draw_found(
+    drawn = draw_objects(
         grey((200, 160)),
         [thing("cat", key_points=points)],
         (200, 160),
@@ -392,7 +394,7 @@ def test_no_other_creature_has_a_persons_bones():
 def test_missing_and_far_away_points_draw_nothing():
     points = person(nose=(0.0, 0.0), left_eye=(1e12, -1e12), right_eye=(100.0, 80.0))
     points += tuple(replace(p, class_id=-3) for p in person(left_ear=(-500.0, 80.0)))
-    drawn = draw_found(
+    drawn = draw_objects(
         grey((200, 160)),
         [thing("man", key_points=points), thing("man")],
         (200, 160),
@@ -410,7 +412,7 @@ def test_regions_have_a_legend_below_and_void_stays_as_it_was():
     ids = np.zeros((120, 300), np.uint8)
     ids[:60, :150], ids[60:, :150], ids[:, 290:] = 1, 2, 255
     image = grey((300, 120))
-    drawn = draw_regions(image, ids, {0: "background", 1: "dog", 2: "cat"}, 0)
+    drawn = draw_class_map(image, ids, {0: "background", 1: "dog", 2: "cat"}, 0)
     where = painted(drawn)
     assert where[:120, :150].all()
     assert not where[:120, 150:].any()
@@ -419,21 +421,21 @@ def test_regions_have_a_legend_below_and_void_stays_as_it_was():
     legend = drawn.crop((0, 120, 300, drawn.height))
     assert of_colour(legend, "dog").any()
     assert of_colour(legend, "cat").any()
-    assert not painted(draw_regions(image, ids, {0: "background"}, 0)).any()
-    assert draw_regions(image, ids, {1: "dog"}, 0, labels=False).size == (300, 120)
+    assert not painted(draw_class_map(image, ids, {0: "background"}, 0)).any()
+    assert draw_class_map(image, ids, {1: "dog"}, 0, labels=False).size == (300, 120)
 
 
 def test_a_model_without_background_paints_id_0():
-    assert painted(draw_regions(grey((100, 80)), np.zeros((80, 100), np.uint8), {0: "road"}, None))[
-        :80
-    ].all()
+    assert painted(
+        draw_class_map(grey((100, 80)), np.zeros((80, 100), np.uint8), {0: "road"}, None)
+    )[:80].all()
 
 
 @pytest.mark.parametrize("size", [(60, 60), (200, 150), (1024, 128), (1024, 768)])
 def test_a_legend_of_many_classes_stays_on_the_panel(size):
     ids = (np.arange(size[1])[:, None] * 7 + np.arange(size[0])) % 40
     names = {i: f"class of things {i}" for i in range(40)}
-    drawn = draw_regions(grey(size), ids.astype(np.uint8), names, None)
+    drawn = draw_class_map(grey(size), ids.astype(np.uint8), names, None)
     strip = (pixels(drawn) != 255).any(axis=2)[size[1] :]
     assert strip.any(axis=1).sum() > 40  # several lines
     assert not strip[:, -2:].any()  # nothing is cut off at the right
@@ -449,11 +451,11 @@ def test_a_legend_of_many_classes_stays_on_the_panel(size):
 @pytest.mark.parametrize("size", [(20, 20), (200, 150), (1024, 128), (100, 1024), (1024, 768)])
 def test_bars_stand_below_the_picture_and_are_as_long_as_the_scores(size):
     ranked = [
-        Ranked("person", 0, 0.8),
-        Ranked("dog", 1, 0.4),
-        Ranked("a very, very long name of a class indeed", 2, 0.0),
+        ClassScore("person", 0, 0.8),
+        ClassScore("dog", 1, 0.4),
+        ClassScore("a very, very long name of a class indeed", 2, 0.0),
     ]
-    drawn = draw_ranked(grey(size), ranked)
+    drawn = draw_scores(grey(size), ranked)
     left = (drawn.width - size[0]) // 2
     assert not painted(drawn.crop((left, 0, left + size[0], size[1]))).any()  # the subject is whole
     assert drawn.width >= 190  # readable, however small the picture
@@ -468,13 +470,13 @@ def test_bars_stand_below_the_picture_and_are_as_long_as_the_scores(size):
 
 
 def test_bars_are_no_more_than_asked_for_and_never_longer_than_whole():
-    ranked = [Ranked(f"class {i}", i, 7.5 - i) for i in range(9)]
-    three, nine = (draw_ranked(grey((200, 150)), ranked, top=n) for n in (3, 9))
+    ranked = [ClassScore(f"class {i}", i, 7.5 - i) for i in range(9)]
+    three, nine = (draw_scores(grey((200, 150)), ranked, top=n) for n in (3, 9))
     assert (nine.height - 150) / (three.height - 150) == pytest.approx(3, abs=0.4)
     panel = three.crop((0, 150, 200, three.height))
     beds = bounds(of_colour(panel, "class 0"))
     assert beds[2] < 200 - 30  # the score stands beside it
-    assert draw_ranked(grey((200, 150)), ranked, top=0).size == (200, 150)
+    assert draw_scores(grey((200, 150)), ranked, top=0).size == (200, 150)
 
 
 @pytest.mark.parametrize(
@@ -495,6 +497,6 @@ def test_supervision_is_loaded_when_it_is_needed_and_not_before():
 
 def test_a_hundred_masks_of_a_phone_photo_are_painted_on_the_small_picture():
     found = [replace(item, mask=ring()) for item in crowd(100, (4032, 3024))]
-    drawn = draw_found(grey((512, 384)), found, (4032, 3024), layers=["masks"], labels=False)
+    drawn = draw_objects(grey((512, 384)), found, (4032, 3024), layers=["masks"], labels=False)
     assert drawn.size == (512, 384)
     assert bounds(painted(drawn)) == (102, 77, 409, 306)  # 20 to 79 % of the picture

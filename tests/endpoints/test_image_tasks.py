@@ -18,7 +18,7 @@ from rfhosted import UnexpectedAnswerError
 from rfhosted.endpoints.image_tasks import Ranking, parse
 from rfhosted.hosted import Task
 from rfhosted.outputs.masks import crop
-from rfhosted.outputs.values import Found, Polygon, Rle
+from rfhosted.outputs.values import Detection, Polygon, Rle
 
 ANSWERS = [
     r
@@ -271,7 +271,7 @@ def test_no_answer_raises_anything_else(raw) -> None:
         _, answer = read(raw)
     except UnexpectedAnswerError:
         return
-    assert isinstance(answer, Ranking) or all(isinstance(item, Found) for item in answer)
+    assert isinstance(answer, Ranking) or all(isinstance(item, Detection) for item in answer)
 
 
 def test_extra_fields_do_no_harm() -> None:

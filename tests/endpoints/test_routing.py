@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rfhosted import errors, hosted
-from rfhosted.endpoints.routing import THIS_MACHINE, find_route, resolve
+from rfhosted.endpoints.routing import LOCAL, find_route, resolve
 from rfhosted.hosted import ApiVersion, Region, Task
 
 
@@ -116,7 +116,7 @@ def test_a_task_that_contradicts_the_model() -> None:
 def test_defaults(task, version) -> None:
     here = route(None, task, version, has_key=False)
     assert here.model == f"local/{task}"
-    assert here.host == THIS_MACHINE
+    assert here.host == LOCAL
     assert not here.stands_in
     if (task, version) == (Task.SEMANTIC_SEGMENTATION, ApiVersion.V1):
         with pytest.raises(errors.UnsupportedError, match="v2"):
@@ -138,7 +138,7 @@ def test_without_a_key_public_models_have_stand_ins() -> None:
 
 
 def test_local_models_are_here_whatever_the_key() -> None:
-    assert route("local/classification").host == THIS_MACHINE
+    assert route("local/classification").host == LOCAL
     assert route("local/classification", base_url="http://a").host == "http://a"
     with pytest.raises(errors.ModelNotFoundError, match="local/object-detection"):
         route("local/cats")

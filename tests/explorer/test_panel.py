@@ -126,7 +126,7 @@ def test_samples_paths_and_uploads(here):
     assert state.source.title == "cat.jpg"
     type_in(picker.upload, [upload("mine.jpg"), upload("other.jpg", "two.jpg")])
     assert state.source.title == "mine.jpg"
-    assert state.source.picture.data == (IMAGES / "one.jpg").read_bytes()
+    assert state.source.source_image.data == (IMAGES / "one.jpg").read_bytes()
     assert picker.upload.value == ()
     type_in(picker.upload, [upload("mine.jpg")])  # the same again
     assert picker.upload.value == ()
@@ -279,24 +279,24 @@ def test_before_sending_it_tells_the_size(here):
 
 
 def test_the_picture_says_its_threshold(here):
-    assert "Nothing yet" in here.panel.results.picture.value
+    assert "Nothing yet" in here.panel.results.source_image.value
     here.state.run()
-    tree = Tree(here.panel.results.picture.value)
+    tree = Tree(here.panel.results.source_image.value)
     assert tree.all("img")[0]["alt"].endswith("drawn on it: 2 objects: 2 dog")
-    assert "Shown: what is above 0.40." in here.panel.results.picture.value
+    assert "Shown: what is above 0.40." in here.panel.results.source_image.value
     here.state.show(confidence=0.95)
-    assert "no objects above 0.95" in here.panel.results.picture.value
+    assert "no objects above 0.95" in here.panel.results.source_image.value
     here.state.show(confidence=0.01)
-    assert "Shown: what is above 0.05." in here.panel.results.picture.value
+    assert "Shown: what is above 0.05." in here.panel.results.source_image.value
     assert "cannot tell" in here.panel.results.status.value
 
 
 def test_a_picture_of_another_task_is_not_drawn_anew(here):
     here.state.run()
-    before = here.panel.results.picture.value
+    before = here.panel.results.source_image.value
     here.state.ask(task="classification")
     here.state.show(confidence=0.3)
-    assert here.panel.results.picture.value == before
+    assert here.panel.results.source_image.value == before
     assert "The settings changed" in here.panel.results.status.value
 
 
@@ -352,7 +352,7 @@ def test_the_pages(here):
 
 def test_errors_are_shown_and_the_picture_stays(here):
     here.state.run()
-    before = here.panel.results.picture.value
+    before = here.panel.results.source_image.value
     here.server.say(Answer(b'{"message": "no credits"}', 402))
     here.panel.question.run.click()
     status = here.panel.results.status.value
@@ -360,7 +360,7 @@ def test_errors_are_shown_and_the_picture_stays(here):
     assert "PaymentRequiredError" in status
     assert "no credits" in status
     assert "Check the plan" in status
-    assert here.panel.results.picture.value == before
+    assert here.panel.results.source_image.value == before
 
 
 def test_a_defect_in_a_callback_is_shown_and_raised(here, monkeypatch):

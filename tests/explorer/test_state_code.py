@@ -40,7 +40,7 @@ def test_the_code_gives_the_result(task, version, kind, server):
         Path("my picture.jpg").write_bytes(sample(PICTURES[task]).read_bytes())
         state.choose("my picture.jpg")
     elif kind == "pixels":
-        pixels = state.source.picture.full
+        pixels = state.source.source_image.full
         state.choose(pixels)
         pixels.save("picture.png")  # as the code asks for
     size = None if kind == "path" else 256  # the file as it is, and one that is made first

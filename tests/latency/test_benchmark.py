@@ -14,7 +14,7 @@ from conftest import Answer
 import rfhosted
 from rfhosted import errors
 from rfhosted.hosted import ApiVersion
-from rfhosted.latency import Benchmark, Cell, Sample, simulated
+from rfhosted.latency import Benchmark, Cell, Measurement, simulated
 from rfhosted.latency import measure as run
 from rfhosted.latency import statistics as figures
 from rfhosted.local import Line, Simulation, Times, like_published
@@ -82,8 +82,8 @@ def test_the_interval_holds_the_median_as_often_as_it_says():
     assert 0.88 <= held / 200 <= 0.99  # 95 % are told; the bootstrap of a median is a little off
 
 
-def sample(cell: Cell, e2e: float, **options) -> Sample:
-    return Sample(
+def sample(cell: Cell, e2e: float, **options) -> Measurement:
+    return Measurement(
         cell, 0.0, e2e, timing=Timing(prepare=0, e2e=e2e, exec=e2e / 2, parse=0), **options
     )
 

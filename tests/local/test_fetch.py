@@ -16,7 +16,7 @@ from conftest import IMAGES, Answer
 import rfhosted.local
 from rfhosted.local import fetch as remote
 from rfhosted.local.app import build_app
-from rfhosted.local.errors import BadPictureError
+from rfhosted.local.errors import BadImageError
 from rfhosted.local.server import running
 
 CAT = (IMAGES / "cat.jpg").read_bytes()
@@ -160,11 +160,11 @@ def test_certificates_are_checked_for_the_name(scripted, names, monkeypatch, cer
     scripted.say(Answer(CAT))
     monkeypatch.setitem(NAMES, "another.example.com", ["127.0.0.1"])
     address = at(scripted).replace("http://", "https://")
-    with pytest.raises(BadPictureError, match=NOT_FETCHED):
+    with pytest.raises(BadImageError, match=NOT_FETCHED):
         fetch(address)  # nobody vouches for it
     monkeypatch.setattr("certifi.where", lambda: str(own))
     assert fetch(address) == CAT
-    with pytest.raises(BadPictureError, match=NOT_FETCHED):
+    with pytest.raises(BadImageError, match=NOT_FETCHED):
         fetch(address.replace("pictures", "another"))
 
 
@@ -181,7 +181,7 @@ def test_certificates_are_checked_for_the_name(scripted, names, monkeypatch, cer
 )
 def test_redirects_are_checked_like_addresses(scripted, names, target, cause) -> None:
     scripted.say(Answer(b"", 302, {"location": target}))
-    with pytest.raises(BadPictureError, match=re.escape(cause)):
+    with pytest.raises(BadImageError, match=re.escape(cause)):
         fetch(at(scripted))
     assert len(scripted.asked) <= 4
 
@@ -207,6 +207,6 @@ def test_pictures_that_cannot_be_had(scripted, names, monkeypatch, answer) -> No
     monkeypatch.setattr(remote, "_PATIENCE", 0.5)
     scripted.say(answer)
     began = time.perf_counter()
-    with pytest.raises(BadPictureError, match=NOT_FETCHED):
+    with pytest.raises(BadImageError, match=NOT_FETCHED):
         fetch(at(scripted))
     assert time.perf_counter() - began < 3

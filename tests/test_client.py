@@ -9,12 +9,13 @@ import pickle
 import numpy as np
 import pytest
 import responses
-from conftest import Answer, recordings
 from PIL import Image
 
 import rfhosted
 from rfhosted import Client, errors, hosted
 from rfhosted.hosted import Task
+from support.recordings import recordings
+from support.scripted import Response
 
 KEY = "abcdef0123456789"
 TASK_OF_MODEL = {
@@ -82,7 +83,7 @@ def test_enough_recordings_are_compared() -> None:
 )
 def test_requests_are_the_recorded_ones(scripted, images, recording, query, task) -> None:
     recorded = recording.request
-    scripted.say(Answer(recording.body))
+    scripted.respond(Response(recording.body))
     options = {k: float(query[k]) for k in ("confidence", "overlap") if k in query}
     prediction = client(scripted, api_key="test-key").predict(
         images / recorded["body"]["image_file"],
@@ -91,7 +92,7 @@ def test_requests_are_the_recorded_ones(scripted, images, recording, query, task
         image_size="original",
         **options,
     )
-    (asked,) = scripted.asked
+    (asked,) = scripted.received
     assert asked.method == recorded["method"] == "POST"
     assert asked.path == recorded["path"]
     assert asked.query["api_key"] == query["api_key"]
@@ -116,8 +117,8 @@ def test_requests_are_the_recorded_ones(scripted, images, recording, query, task
 )
 def test_one_is_not_one_percent(scripted, images, given, sent) -> None:
     client(scripted).predict(images / "one.jpg", "a/1", confidence=given, overlap=given)
-    assert scripted.asked[0].query["confidence"] == sent
-    assert scripted.asked[0].query["overlap"] == sent
+    assert scripted.received[0].query["confidence"] == sent
+    assert scripted.received[0].query["overlap"] == sent
 
 
 @pytest.mark.parametrize("value", [-0.1, 1.01, 40, float("nan")])
@@ -125,7 +126,7 @@ def test_percent_is_refused(scripted, images, value) -> None:
     for name in ("confidence", "overlap"):
         with pytest.raises(ValueError, match=r"fraction"):
             client(scripted).predict(images / "one.jpg", "a/1", **{name: value})
-    assert not scripted.asked
+    assert not scripted.received
 
 
 def test_words_are_no_fractions(scripted, images) -> None:
@@ -255,11 +256,11 @@ def test_sizes_by_name_and_by_hand(scripted, images) -> None:
         ("rfdetr-nano", 9000, 3000),
         ("rfdetr-nano", "original", 3000),
     ]:
-        scripted.say(
-            Answer(json.dumps(semantic()).encode() if "sem" in model else b'{"predictions": []}')
+        scripted.respond(
+            Response(json.dumps(semantic()).encode() if "sem" in model else b'{"predictions": []}')
         )
         assert max(one.predict(big, model, image_size=size).upload.size) == longest
-    assert scripted.asked[0].path == "/coco/3"
+    assert scripted.received[0].path == "/coco/3"
 
 
 def test_the_limit_of_each_version(scripted) -> None:
@@ -269,7 +270,7 @@ def test_the_limit_of_each_version(scripted) -> None:
     for version in ("v1", "v2"):
         upload = one.predict(noise, "coco/3", api_version=version, image_size=2600).upload
         limit = hosted.REQUEST_LIMITS[version]
-        assert upload.nbytes == len(scripted.asked[-1].body) <= limit
+        assert upload.nbytes == len(scripted.received[-1].body) <= limit
         assert upload.nbytes > limit * 0.2
     with pytest.raises(errors.TooLargeError):
         one.predict(
@@ -284,7 +285,7 @@ def test_the_limit_of_each_version(scripted) -> None:
 
 
 def test_html_instead_of_json(scripted, images) -> None:
-    scripted.say(Answer(b"<html>Log in</html>"))
+    scripted.respond(Response(b"<html>Log in</html>"))
     with pytest.raises(errors.UnexpectedAnswerError, match="not JSON") as caught:
         client(scripted).predict(images / "one.jpg", "a/1")
     assert caught.value.raw == "<html>Log in</html>"
@@ -298,15 +299,15 @@ def test_the_task_is_taken_from_the_answer_where_nobody_tells(scripted, images) 
         ("multi-label-classification/base64-scene", "classification"),
         ("semantic-segmentation/scene", "semantic-segmentation"),
     ]:
-        scripted.say(Answer(next(r.body for r in recordings() if r.name == name)))
+        scripted.respond(Response(next(r.body for r in recordings() if r.name == name)))
         prediction = client(scripted).predict(images / "one.jpg", "mine/3")
         assert prediction.task == task
-        assert scripted.asked[-1].query["response_mask_format"] == "rle"
+        assert scripted.received[-1].query["response_mask_format"] == "rle"
 
 
 def test_retries_are_noted(scripted, images, monkeypatch) -> None:
     monkeypatch.setattr("rfhosted.transport.session._Policy.get_backoff_time", lambda self: 0)
-    scripted.say(Answer(status=503), Answer(b'{"predictions": []}'))
+    scripted.respond(Response(status=503), Response(b'{"predictions": []}'))
     prediction = client(scripted).predict(images / "one.jpg", "a/1")
     assert prediction.timing.retries == ("503",)
     assert "503" in prediction.notes[0]
@@ -314,16 +315,16 @@ def test_retries_are_noted(scripted, images, monkeypatch) -> None:
 
 def test_pictures_from_urls(scripted, images) -> None:
     data = (images / "scene.jpg").read_bytes()
-    scripted.say(
-        Answer(data, headers={"content-type": "image/jpeg"}), Answer(b'{"predictions": []}')
+    scripted.respond(
+        Response(data, headers={"content-type": "image/jpeg"}), Response(b'{"predictions": []}')
     )
     prediction = client(scripted).predict(f"{scripted.url}/scene.jpg", "a/1")
     assert prediction.image.size == (640, 480)
-    assert parts(scripted.asked[1].body)[1] == data
+    assert parts(scripted.received[1].body)[1] == data
 
 
 def test_an_image_from_a_url_that_is_none(scripted) -> None:
-    scripted.say(Answer(b"GIF? no", headers={"content-type": "application/octet-stream"}))
+    scripted.respond(Response(b"GIF? no", headers={"content-type": "application/octet-stream"}))
     with pytest.raises(errors.ImageError):
         client(scripted).predict(f"{scripted.url}/x", "a/1")
 

@@ -14,10 +14,12 @@ import warnings
 from pathlib import Path
 
 import pytest
-from conftest import IMAGES, Answer
 
 from rfhosted import Client, HostedError
 from rfhosted.keys import ApiKey, find_key
+from support.leaks import chain
+from support.recordings import IMAGES
+from support.scripted import Response
 
 CANARY = "CANARYab12CD34ef56GH78"
 WAYS = ("argument", "environment", "dotenv", "colab")
@@ -46,31 +48,19 @@ def keyed(request, monkeypatch, tmp_path):
     return make
 
 
-def chain(error: BaseException | None) -> str:
-    """All that a chain of errors tells, causes and contexts too."""
-    seen, told = set(), []
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        told += [repr(error), str(error), repr(error.args), repr(vars(error))]
-        told += traceback.format_exception(error)
-        told += traceback.TracebackException.from_exception(error, capture_locals=True).format()
-        error = error.__cause__ or error.__context__
-    return "\n".join(told)
-
-
 def test_the_key_arrives(scripted, keyed) -> None:
     keyed(base_url=scripted.url).predict(IMAGES / "one.jpg", "a/1")
-    assert scripted.asked[0].query["api_key"] == CANARY
+    assert scripted.received[0].query["api_key"] == CANARY
 
 
 TROUBLE = {
-    "refused": [Answer(f'{{"message": "bad key {CANARY}"}}'.encode(), 401)],
-    "failed": [Answer(f"<p>{CANARY}</p>".encode(), 500)],
-    "cut off": [Answer(b"x" * 100, cut=50)],
-    "closed": [Answer(status=0)],
-    "late": [Answer(delay=1.5)],
-    "no json": [Answer(b"<html>")],
-    "no shape": [Answer(b"{}")],
+    "refused": [Response(f'{{"message": "bad key {CANARY}"}}'.encode(), 401)],
+    "failed": [Response(f"<p>{CANARY}</p>".encode(), 500)],
+    "cut off": [Response(b"x" * 100, cut=50)],
+    "closed": [Response(status=0)],
+    "late": [Response(delay=1.5)],
+    "no json": [Response(b"<html>")],
+    "no shape": [Response(b"{}")],
 }
 
 
@@ -78,7 +68,7 @@ TROUBLE = {
 @pytest.mark.parametrize("trouble", TROUBLE)
 def test_errors_do_not_tell_it(scripted, keyed, caplog, capsys, trouble, version) -> None:
     caplog.set_level(logging.DEBUG)
-    scripted.say(*TROUBLE[trouble])
+    scripted.respond(*TROUBLE[trouble])
     client = keyed(base_url=scripted.url, api_version=version, retries=1, timeout=0.7)
     with warnings.catch_warnings(record=True) as warned, pytest.raises(HostedError) as caught:  # noqa: PT012 - one call
         warnings.simplefilter("always")
@@ -99,7 +89,7 @@ def test_an_unreachable_server_does_not_either(keyed, caplog) -> None:
 def test_ipython_verbose_tracebacks_do_not_tell_it(scripted, keyed) -> None:
     from IPython.core.ultratb import VerboseTB
 
-    scripted.say(Answer(b"{}", 401))
+    scripted.respond(Response(b"{}", 401))
     client = keyed(base_url=scripted.url)
     try:
         client.predict(IMAGES / "one.jpg", "a/1")
@@ -188,7 +178,7 @@ def test_a_notebook_with_a_key_does_not_hold_it(monkeypatch, scripted) -> None:
 def test_live_tests_that_fail_do_not_tell_it(monkeypatch, scripted) -> None:
     """The hosts are this machine's here; what they answer is nothing that a live test wants."""
     monkeypatch.setenv("ROBOFLOW_API_KEY", CANARY)
-    scripted.say(Answer(), Answer(f'{{"message": "Unauthorized {CANARY}"}}'.encode(), 401))
+    scripted.respond(Response(), Response(f'{{"message": "Unauthorized {CANARY}"}}'.encode(), 401))
     code = (
         "import sys, pytest; from rfhosted import hosted;"
         f"hosted.V1_HOSTS = dict.fromkeys(hosted.V1_HOSTS, {scripted.url!r});"
@@ -203,7 +193,8 @@ def test_live_tests_that_fail_do_not_tell_it(monkeypatch, scripted) -> None:
     assert run.returncode == 1
     assert "live: 6 requests sent" in run.stdout
     asked = [
-        asked.headers.get("authorization", asked.query.get("api_key")) for asked in scripted.asked
+        asked.headers.get("authorization", asked.query.get("api_key"))
+        for asked in scripted.received
     ]
     assert [CANARY in key for key in asked] == [True] * 6
     assert "Unauthorized ***" in run.stdout

@@ -50,7 +50,7 @@ def test_the_other_examples_run_with_a_key(monkeypatch, scripted) -> None:
     assert others
     for block in others:
         exec(block, {"rfhosted": rfhosted})
-    assert {"/coco/3", "/my-project/3"} <= {asked.path for asked in scripted.asked}
+    assert {"/coco/3", "/my-project/3"} <= {asked.path for asked in scripted.received}
 
 
 def test_commands_are_those_that_ci_runs() -> None:

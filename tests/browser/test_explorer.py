@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from conftest import IMAGES, Answer
 from playwright.sync_api import Locator, Page, expect
 
 from rfhosted import Task
 from rfhosted.images.samples import sample
+from support.recordings import IMAGES
+from support.scripted import Response
 
 #: Counts requests in the kernel, on their way to whatever server.
 COUNTING = """
@@ -229,7 +230,7 @@ def test_sweep(open_panel, run_axe):
 def test_cancel_keeps_the_last_result(open_panel, scripted):
     found = b'{"predictions": [{"x": 9, "y": 9, "width": 9, "height": 9, "confidence": 0.9,'
     found += b'"class": "bolt"}], "image": {"width": 512, "height": 512}, "time": 0.01}'
-    scripted.say(Answer(found), Answer(delay=60))
+    scripted.respond(Response(found), Response(delay=60))
     client = f"client=rfhosted.Client(base_url={scripted.url!r}), model='my-bolts/3'"
     panel = open_panel(client)
     panel.run()
@@ -255,7 +256,7 @@ def test_errors_are_seen(open_panel, scripted, run_axe):
     panel.fill("or a model id", "yolov8n-64")
     expect(panel.whole).to_contain_text("Did you mean yolov8n-640")
     expect(panel.button("Run")).to_be_disabled()
-    scripted.say(Answer(b'{"message": "Not enough credits"}', 402))
+    scripted.respond(Response(b'{"message": "Not enough credits"}', 402))
     client = f"client=rfhosted.Client(base_url={scripted.url!r}), model='my-bolts/3'"
     refused = open_panel(client)
     refused.button("Run").click()
@@ -280,7 +281,7 @@ def test_a_key_is_typed_and_found_nowhere(open_panel, scripted):
     expect(panel.whole).to_contain_text("Key: set")
     expect(panel.field("API key")).to_have_value("")
     panel.run()
-    assert CANARY in str(scripted.asked[-1])
+    assert CANARY in str(scripted.received[-1])
     for name in ("Table", "Time", "JSON", "Code", "Compare", "Sweep"):
         panel.tab(name)
         assert CANARY not in panel.page.content()

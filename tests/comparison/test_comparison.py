@@ -8,8 +8,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import Answer
-from display.test_html import EVIL, Tree, decoded
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -29,6 +27,8 @@ from rfhosted.prediction import (
     SemanticPrediction,
     Timing,
 )
+from support.html_tree import EVIL, Tree, decoded
+from support.scripted import Response
 
 KINDS = {
     Task.OBJECT_DETECTION: DetectionPrediction,
@@ -361,14 +361,14 @@ def test_real_answers_of_two_models_compare_by_name(scripted):
     def answer(name, class_id):
         item = {"x": 5, "y": 5, "width": 8, "height": 8, "confidence": 0.9}
         item |= {"class": name, "class_id": class_id}
-        return Answer(
+        return Response(
             json.dumps(
                 {"predictions": [item], "image": {"width": 20, "height": 10}, "time": 0.01}
             ).encode()
         )
 
     client = Client(base_url=scripted.url)
-    scripted.say(answer("dog", 16), answer("dog", 1))
+    scripted.respond(answer("dog", 16), answer("dog", 1))
     image = np.zeros((10, 20, 3), np.uint8)
     p, q = (client.predict(image, f"some/{i}", task="object-detection") for i in (1, 2))
     c = compare(p, q)

@@ -9,14 +9,14 @@ import time
 
 import numpy as np
 import pytest
-from conftest import Answer
-from display.test_html import Tree
 from matplotlib.figure import Figure
 from PIL import Image
 
 from rfhosted import AuthenticationError, Client, TooLargeError, sample, sweep
 from rfhosted.client import default_client
 from rfhosted.transport.connection import Stop
+from support.html_tree import Tree
+from support.scripted import Response
 
 TASK = "object-detection"
 #: In the scripted answers' own pixels, which are those of the picture that is sent.
@@ -26,11 +26,11 @@ CAT = DOG | {"class": "cat"}
 
 def answer(*found, time=0.01):
     said = {"predictions": list(found), "time": time}
-    return Answer(json.dumps(said).encode())
+    return Response(json.dumps(said).encode())
 
 
 def refused(status=500):
-    return Answer(b'{"message": "no"}', status)
+    return Response(b'{"message": "no"}', status)
 
 
 def picture(size=(800, 400)):
@@ -43,7 +43,7 @@ def client(scripted, **options):
 
 
 def swept(scripted, *answers, image=None, sizes=(200, 400, "original"), **options):
-    scripted.say(*answers)
+    scripted.respond(*answers)
     return sweep(
         image or picture(),
         "a/1",
@@ -57,8 +57,8 @@ def swept(scripted, *answers, image=None, sizes=(200, 400, "original"), **option
 def test_each_size_is_asked_once_after_a_warm_up(scripted):
     told = []
     found = swept(scripted, answer(), on_step=lambda *step: told.append(step))
-    assert [len(a.body) for a in scripted.asked][:2] == [found.rows()[0]["bytes_up"]] * 2
-    assert [len(a.body) for a in scripted.asked][1:] == [r["bytes_up"] for r in found.rows()]
+    assert [len(a.body) for a in scripted.received][:2] == [found.rows()[0]["bytes_up"]] * 2
+    assert [len(a.body) for a in scripted.received][1:] == [r["bytes_up"] for r in found.rows()]
     assert [row["image_size"] for row in found.rows()] == [200, 400, "original"]
     assert [row["sent"] for row in found.rows()] == ["200 x 100", "400 x 200", "800 x 400"]
     assert told == [
@@ -107,7 +107,7 @@ def test_the_finding_is_what_was_found(scripted):
 
 def test_sizes_over_the_picture_are_one_request(scripted):
     found = swept(scripted, answer(DOG), sizes=(400, 2000, None, "original", 4000, 400))
-    assert len(scripted.asked) == 1 + 2
+    assert len(scripted.received) == 1 + 2
     assert [(row["image_size"], row["same_as"]) for row in found.rows()] == [
         (400, None),
         (2000, None),
@@ -142,30 +142,30 @@ def test_too_large_for_the_version_is_a_size_that_fails(scripted):
     picture((1600, 1400)).save(file, "PNG", compress_level=1)
     big = file.getvalue()
     assert len(big) > 5_000_000
-    scripted.say(answer())
+    scripted.respond(answer())
     v1 = client(scripted, api_version="v1")
     found = sweep(big, "a/1", image_sizes=["original", 320], task=TASK, client=v1)
     assert [row["image_size"] for row in found.rows()] == [320, "original"]
     assert "are allowed; nothing was sent" in found.rows()[1]["error"]
     assert found.rows()[1]["bytes_up"] is None
-    assert len(scripted.asked) == 2
+    assert len(scripted.received) == 2
     with pytest.raises(TooLargeError):
         sweep(big, "a/1", image_sizes=["original"], task=TASK, client=v1)
-    assert len(scripted.asked) == 2
+    assert len(scripted.received) == 2
 
 
 def test_where_no_size_is_answered_the_first_error_is_raised(scripted):
     with pytest.raises(AuthenticationError):
         swept(scripted, refused(401))
-    assert len(scripted.asked) == 1  # what fails first would fail again
-    scripted.asked.clear()
+    assert len(scripted.received) == 1  # what fails first would fail again
+    scripted.received.clear()
     with pytest.raises(AuthenticationError):
         swept(scripted, answer(), refused(401), refused(500))
-    assert len(scripted.asked) == 4
+    assert len(scripted.received) == 4
 
 
 def test_it_can_be_stopped_between_requests(scripted):
-    asked = scripted.asked
+    asked = scripted.received
     found = swept(scripted, answer(DOG), stop=lambda: len(asked) == 3)
     assert len(asked) == 3
     assert [row["error"] for row in found.rows()] == [
@@ -186,7 +186,7 @@ def test_it_can_be_stopped_between_requests(scripted):
 @pytest.mark.parametrize("slow", [0, 1, 2])
 def test_a_request_under_way_is_stopped_too(scripted, slow):
     answers = [answer(DOG) for _ in range(4)]
-    answers[slow] = Answer(answers[slow].body, delay=5)
+    answers[slow] = Response(answers[slow].body, delay=5)
     stop = Stop()
 
     def on_step(done, total, label):
@@ -198,7 +198,7 @@ def test_a_request_under_way_is_stopped_too(scripted, slow):
     assert time.monotonic() - began < 4
     assert list(found.predictions) == [200, 400, "original"][: max(0, slow - 1)]
     assert all("stopped" in row["error"] for row in found.rows() if row["e2e"] is None)
-    assert len(scripted.asked) == slow + 1
+    assert len(scripted.received) == slow + 1
 
 
 def test_an_interrupted_kernel_keeps_what_is_finished(scripted):
@@ -219,13 +219,13 @@ def test_arguments_that_make_no_sense_are_refused_before_anything_is_sent(script
     for bad in ({"sizes": ()}, {"sizes": [320, -1]}, {"confidence": 40}):
         with pytest.raises(ValueError, match=r"size|fraction"):
             swept(scripted, answer(), **bad)
-    assert not scripted.asked
+    assert not scripted.received
 
 
 def test_options_reach_the_server(scripted):
     swept(scripted, answer(), confidence=0.25, overlap=0.5)
-    assert {a.query["confidence"] for a in scripted.asked} == {"0.25"}
-    assert {a.query["overlap"] for a in scripted.asked} == {"0.5"}
+    assert {a.query["confidence"] for a in scripted.received} == {"0.25"}
+    assert {a.query["overlap"] for a in scripted.received} == {"0.5"}
 
 
 def test_the_picture_is_read_once(scripted, tmp_path):
@@ -253,7 +253,7 @@ def test_the_plot_starts_at_zero_and_names_its_lines(scripted):
     assert [bar.get_height() for bar in agreement.patches][-1] == 100
     assert latency.get_ylim()[1] > max(latency.lines[0].get_ydata())
     assert plot.get_suptitle().replace("\n", " ") in plot.alt
-    without_exec = swept(scripted, Answer(b'{"predictions": []}')).plot()
+    without_exec = swept(scripted, Response(b'{"predictions": []}')).plot()
     assert [text.get_text() for text in without_exec.axes[1].texts] == ["E2E"]
 
 

@@ -2,43 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import io
-from html.parser import HTMLParser
-
 import numpy as np
 import pytest
 from PIL import Image
 
 from rfhosted.display import html
-
-EVIL = "\"><script>alert(1)</script>&'\x1b[31m\ud800"
-VOID = {"img", "br"}
-
-
-class Tree(HTMLParser):
-    """Elements with attributes and text; fails where tags do not nest."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.elements, self.open, self.text = [], [], {}
-        self.feed(text)
-        assert not self.open
-
-    def handle_starttag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        for tag in self.open:
-            self.text[tag] = self.text.get(tag, "") + data
-
-    def all(self, tag):
-        return [attrs for name, attrs in self.elements if name == tag]
+from support.html_tree import EVIL, Tree, decoded
 
 
 def picture(size=(60, 40), noise=False):
@@ -49,13 +18,6 @@ def picture(size=(60, 40), noise=False):
         else np.full((size[1], size[0], 3), 90, np.uint8)
     )
     return Image.fromarray(pixels)
-
-
-def decoded(uri):
-    head, data = uri.split(",")
-    assert head == "data:image/jpeg;base64"
-    raw = base64.b64decode(data)
-    return raw, Image.open(io.BytesIO(raw))
 
 
 def test_the_picture_is_a_jpeg_of_its_size():

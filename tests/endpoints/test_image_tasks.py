@@ -9,7 +9,6 @@ import json
 
 import numpy as np
 import pytest
-from conftest import recordings
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
@@ -19,6 +18,7 @@ from rfhosted.endpoints.image_tasks import Ranking, parse
 from rfhosted.hosted import Task
 from rfhosted.outputs.masks import crop
 from rfhosted.outputs.values import Detection, Polygon, Rle
+from support.recordings import recordings
 
 ANSWERS = [
     r

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from rfhosted.explorer.background import Jobs, Newest, on_a_thread
+from support.jobs import Threads, now
 
 
 class Told:
@@ -23,26 +24,6 @@ class Told:
 
     def start(self, work, **options):
         return self.jobs.start(work, begin=options.pop("begin", lambda: None), **options)
-
-
-class Threads:
-    """Runs jobs on threads that a test can wait for, also those that were stopped."""
-
-    def __init__(self):
-        self.all = []
-
-    def __call__(self, job):
-        self.all.append(threading.Thread(target=job, daemon=True))
-        self.all[-1].start()
-
-    def join(self):
-        for thread in self.all:
-            thread.join(20)
-            assert not thread.is_alive()
-
-
-def now(job):
-    job()
 
 
 def test_what_a_job_makes_is_taken_and_told():

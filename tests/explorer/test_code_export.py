@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -12,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Answer
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
@@ -21,58 +19,16 @@ from rfhosted import Client, Task, local, sample
 from rfhosted.explorer.code_export import LOCAL_ADDRESS, Call, curl_command, python_code
 from rfhosted.explorer.code_export import _text as literal
 from rfhosted.images import sources
+from support.exported import SAMPLES, lasting, lasting_part, needs_curl, python, shell
+from support.scripted import Response
 
 NASTY = 'it\'s a "dog"; $HOME, `x` & é\\n.jpg'
-PICTURES = {
-    Task.OBJECT_DETECTION: "astronaut",
-    Task.CLASSIFICATION: "coffee",
-    Task.INSTANCE_SEGMENTATION: "cat",
-    Task.SEMANTIC_SEGMENTATION: "cat",
-    Task.KEYPOINT_DETECTION: "camera",
-}
-needs_curl = pytest.mark.skipif(
-    shutil.which("curl") is None and "CI" not in os.environ, reason="there is no curl here"
-)
 
 
 @pytest.fixture(scope="module")
 def server():
     with local.serve() as running:
         yield running
-
-
-def answer(prediction):
-    """What an answer says, less what differs from one time to the next."""
-    return _lasting(prediction.raw)
-
-
-def _lasting(raw):
-    said = {k: v for k, v in raw.items() if k not in ("time", "inference_id", "image")}
-    predictions = said.get("predictions")
-    if isinstance(predictions, list):
-        said["predictions"] = [
-            {k: v for k, v in item.items() if k != "detection_id"} for item in predictions
-        ]
-    return said
-
-
-def shell(lines, **environment):
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    done = subprocess.run(
-        ["sh", "-c", lines],
-        capture_output=True,
-        check=False,
-        timeout=60,
-        env=os.environ | {"PATH": path} | environment,
-    )
-    assert done.returncode == 0, done.stderr.decode()
-    return done.stdout
-
-
-def python(code):
-    scope = {}
-    exec(compile(code, "<exported>", "exec"), scope)
-    return scope["p"]
 
 
 def asked(client, image, call):
@@ -92,21 +48,21 @@ def asked(client, image, call):
 @pytest.mark.parametrize("version", ["v1", "v2"])
 @pytest.mark.parametrize("task", Task)
 def test_a_file_that_goes_as_it_is(task, version, server):
-    image = str(sample(PICTURES[task]))
+    image = str(sample(SAMPLES[task]))
     call = Call(image, task=task, api_version=version, confidence=0.3, overlap=0.6)
     prepared = asked(Client(), image, call)
-    expected = answer(Client().send(prepared))
-    assert answer(python(python_code(call))) == expected
+    expected = lasting(Client().send(prepared))
+    assert lasting(python(python_code(call))) == expected
     curl = curl_command(prepared, call, local_address=server.url)
     assert "python -c" not in curl
-    assert _lasting(json.loads(shell(curl))) == expected
+    assert lasting_part(json.loads(shell(curl))) == expected
 
 
 @needs_curl
 @pytest.mark.parametrize("version", ["v1", "v2"])
 @pytest.mark.parametrize("task", Task)
 def test_a_picture_that_is_scaled_first(task, version, server):
-    name = PICTURES[task]
+    name = SAMPLES[task]
     call = Call(
         name,
         "sample",
@@ -120,12 +76,12 @@ def test_a_picture_that_is_scaled_first(task, version, server):
     prepared = asked(Client(), sample(name), call)
     expected = Client().send(prepared)
     shown = python(python_code(call))
-    assert answer(shown) == answer(expected)
+    assert lasting(shown) == lasting(expected)
     assert shown.confidence == 0.2
     assert shown.rows() == expected.filter(confidence=0.2).rows()
     curl = curl_command(prepared, call, local_address=server.url)
     assert "not filtered" in curl
-    assert _lasting(json.loads(shell(curl))) == answer(expected)
+    assert lasting_part(json.loads(shell(curl))) == lasting(expected)
     (made,) = Path().glob("rfhosted-upload.*")
     assert made.read_bytes() == prepared.file
 
@@ -147,11 +103,11 @@ def test_names_of_any_characters(size, server):
     shutil.copy(sample("cat"), NASTY)
     call = Call(NASTY, image_size=size)
     prepared = asked(Client(), NASTY, call)
-    expected = answer(Client().send(prepared))
+    expected = lasting(Client().send(prepared))
     assert expected["predictions"]
-    assert answer(python(python_code(call))) == expected
+    assert lasting(python(python_code(call))) == expected
     curl = curl_command(prepared, call, local_address=server.url)
-    assert _lasting(json.loads(shell(curl))) == expected
+    assert lasting_part(json.loads(shell(curl))) == expected
 
 
 @pytest.mark.parametrize("source", ["upload", "pixels"])
@@ -161,27 +117,27 @@ def test_what_is_no_file_here_is_saved_first(source, server):
     image = Image.open(name).copy() if source == "pixels" else Path(name).read_bytes()
     call = Call(name, source)
     prepared = asked(Client(), image, call)
-    expected = answer(Client().send(prepared))
+    expected = lasting(Client().send(prepared))
     code = python_code(call)
     assert f"# First save the picture as {name}" in code
-    assert answer(python(code)) == expected
+    assert lasting(python(code)) == expected
     curl = curl_command(prepared, call, local_address=server.url)
     assert f"# First save the picture as {name}" in curl
     assert ("python -c" in curl) == (source == "pixels")
     if shutil.which("curl"):
-        assert _lasting(json.loads(shell(curl))) == expected
+        assert lasting_part(json.loads(shell(curl))) == expected
 
 
 @needs_curl
 def test_a_picture_from_a_url_is_the_same_bytes(scripted, server):
-    scripted.say(Answer(sample("cat").read_bytes(), headers={"content-type": "image/jpeg"}))
+    scripted.respond(Response(sample("cat").read_bytes(), headers={"content-type": "image/jpeg"}))
     url = f"{scripted.url}/cat.jpg?a=1&b=it's"
     call = Call(url)
     prepared = asked(Client(), url, call)
-    expected = answer(Client().send(prepared))
-    assert answer(python(python_code(call))) == expected
+    expected = lasting(Client().send(prepared))
+    assert lasting(python(python_code(call))) == expected
     curl = curl_command(prepared, call, local_address=server.url)
-    assert _lasting(json.loads(shell(curl))) == expected
+    assert lasting_part(json.loads(shell(curl))) == expected
 
 
 @needs_curl
@@ -196,7 +152,7 @@ def test_the_key_comes_from_the_shell(version, scripted):
     host = {"v1": "https://detect.roboflow.com", "v2": "https://serverless.roboflow.com"}[version]
     assert f"'{host}/my-project/3?" in curl
     shell(curl.replace(host, scripted.url), ROBOFLOW_API_KEY="of-the-shell")
-    (got,) = scripted.asked
+    (got,) = scripted.received
     in_header = got.headers.get("authorization") == "Bearer of-the-shell"
     in_query = got.query.pop("api_key", None) == "of-the-shell"
     assert (in_header, in_query) == (version == "v2", version == "v1")
@@ -212,7 +168,7 @@ def test_a_server_of_your_own(scripted):
     python(python_code(call))
     prepared = asked(Client(base_url=scripted.url), image, call)
     shell(curl_command(prepared, call, has_key=False))
-    by_python, by_curl = scripted.asked
+    by_python, by_curl = scripted.received
     assert by_python.path == by_curl.path == "/a/1"
     assert by_python.query == by_curl.query == prepared.request.params
     assert by_python.body == prepared.request.body

@@ -30,7 +30,7 @@ def test_every_model_that_is_offered_can_be_asked(task, scripted):
         for name in names:
             assert options.task_of(name) is task
             assert options.why_not(client, name, task, V2) is None
-    assert scripted.asked == []
+    assert scripted.received == []
 
 
 def test_this_machine_comes_first_where_nobody_else_can_be_asked(scripted):
@@ -97,7 +97,7 @@ def test_why_not(scripted, who, model, task, version, reason):
     assert (told is None) == (reason is None)
     assert (reason or "") in (told or "")
     assert "nothing was sent" not in (told or "")
-    assert scripted.asked == []
+    assert scripted.received == []
 
 
 def test_defaults_are_named():

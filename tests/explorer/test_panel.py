@@ -6,57 +6,24 @@ import json
 
 import ipywidgets as widgets
 import pytest
-from conftest import IMAGES, Answer
-from display.test_html import Tree
-from explorer.test_background import Threads
-from explorer.test_state import BOX, FOUND, answer, explored
 from ipywidgets.embed import embed_data
 
 from rfhosted import ImageError, Task
 from rfhosted.explorer import fragments
-from rfhosted.explorer.panel import Panel
 from rfhosted.explorer.result_tabs import _TABS
+from support.explored import BOX, FOUND, response
+from support.html_tree import Tree
+from support.jobs import Threads
+from support.panels import choose, everything, inside, page, shown, type_in
+from support.recordings import IMAGES
+from support.scripted import Response
 
 EVIL = "<script>alert('x')</script><img src=x onerror=alert(1)>"
-
-
-def shown(**options):
-    made = explored(**options)
-    made.panel = Panel(made.state)
-    made.events.clear()
-    return made
 
 
 @pytest.fixture
 def here(scripted):
     return shown(scripted=scripted)
-
-
-def type_in(widget, value):
-    """A value as a front end sends it."""
-    widget.set_state({"value": value})
-
-
-def choose(widget, value):
-    """An option of a selection as a front end chooses it: by its place."""
-    values = [option[1] if isinstance(option, tuple) else option for option in widget.options]
-    widget.set_state({"index": values.index(value)})
-
-
-def inside(widget):
-    """A widget and all below it."""
-    yield widget
-    for child in getattr(widget, "children", ()):
-        yield from inside(child)
-
-
-def page(panel):
-    return panel.results.pages[_TABS[panel.results.tabs.selected_index]].value
-
-
-def everything(panel):
-    """All the HTML that the panel shows."""
-    return "".join(w.value for w in inside(panel.widget) if isinstance(w, widgets.HTML))
 
 
 # From a person to the state.
@@ -84,7 +51,7 @@ def test_controls_of_the_question_change_it(here):
     assert here.events.count("question") == 7  # each change once: nothing echoes
     type_in(question.auto, True)
     assert state.auto
-    assert here.server.asked == []
+    assert here.server.received == []
 
 
 def test_controls_of_the_view_change_it(here):
@@ -108,7 +75,7 @@ def test_controls_of_the_view_change_it(here):
     assert here.events == ["view"] * 7
     type_in(view.line_width, 0)
     assert state.view.line_width is None
-    assert len(here.server.asked) == 1
+    assert len(here.server.received) == 1
 
 
 def test_samples_paths_and_uploads(here):
@@ -134,7 +101,7 @@ def test_samples_paths_and_uploads(here):
     assert isinstance(state.problem, ImageError)
     assert picker.upload.value == ()
     assert state.source.title == "mine.jpg"
-    assert here.server.asked == []
+    assert here.server.received == []
 
 
 def upload(name, file="one.jpg"):
@@ -155,7 +122,7 @@ def test_an_uploads_bytes_are_in_no_saved_widget(here):
 def test_buttons(here):
     panel, state = here.panel, here.state
     panel.question.run.click()
-    assert len(here.server.asked) == 1
+    assert len(here.server.received) == 1
     panel.results.pin.click()
     assert state.pinned is state.answer
     panel.results.unpin.click()
@@ -213,7 +180,7 @@ def test_classes_follow_the_answer(here):
     assert [name for name, _ in classes.options] == ["dog", "cat"]
     state.show(classes={"cat"})
     assert classes.value == ("cat",)
-    here.server.say(answer(FOUND[0]))
+    here.server.respond(response(FOUND[0]))
     state.run()
     assert [name for name, _ in classes.options] == ["dog", "cat"]  # chosen, so still there
     state.show(classes=frozenset())
@@ -226,7 +193,7 @@ def test_a_threads_refresh_does_not_silence_or_echo(scripted):
     made = shown(scripted=scripted, spawn=(threads := Threads()))
     state = made.state
     state.set_auto(auto=True)
-    scripted.say(answer(*FOUND, delay=0.01))
+    scripted.respond(response(*FOUND, delay=0.01))
     for number in range(40):
         type_in(made.panel.question.overlap, number / 50)
         type_in(made.panel.view.confidence, number / 50)
@@ -257,7 +224,7 @@ def test_what_cannot_be_is_greyed_out_with_its_reason(scripted):
 
 def test_buttons_wait_while_something_runs(scripted):
     made = shown(scripted=scripted, spawn=(threads := Threads()))
-    scripted.say(answer(delay=2))
+    scripted.respond(response(delay=2))
     question, found = made.panel.question, made.panel.results
     question.run.click()
     for button in (question.run, found.versions, found.half, found.sweep):
@@ -353,7 +320,7 @@ def test_the_pages(here):
 def test_errors_are_shown_and_the_picture_stays(here):
     here.state.run()
     before = here.panel.results.source_image.value
-    here.server.say(Answer(b'{"message": "no credits"}', 402))
+    here.server.respond(Response(b'{"message": "no credits"}', 402))
     here.panel.question.run.click()
     status = here.panel.results.status.value
     assert 'role="alert"' in status
@@ -406,7 +373,7 @@ def test_nor_is_it_hidden_on_a_thread(scripted, monkeypatch, raised):
 def test_hostile_names_are_text(scripted):
     evil = {**BOX, "class": EVIL, "confidence": 0.9}
     made = shown(scripted=scripted)
-    scripted.say(answer(evil))
+    scripted.respond(response(evil))
     made.state.choose((IMAGES / "one.jpg").read_bytes(), EVIL)
     made.state.ask(image_size="original")
     made.state.run()
@@ -420,7 +387,7 @@ def test_hostile_names_are_text(scripted):
     type_in(made.panel.question.model_id, EVIL)
     type_in(made.panel.picker.path, EVIL)
     seen.append(everything(made.panel))
-    scripted.say(Answer(json.dumps({"message": EVIL}).encode(), 500))
+    scripted.respond(Response(json.dumps({"message": EVIL}).encode(), 500))
     made.state.ask(model="a/1")
     made.state.run()
     seen.append(everything(made.panel))

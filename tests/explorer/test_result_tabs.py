@@ -7,17 +7,17 @@ import json
 import ipywidgets as widgets
 import numpy as np
 import pytest
-from conftest import Answer
-from display.test_html import Tree
-from explorer.test_code_export import PICTURES
-from explorer.test_panel import everything, inside, page, shown, type_in
-from explorer.test_state import FOUND, answer, explored, names
 from ipywidgets.embed import dependency_state, embed_data
 from ipywidgets.widgets.widget import _instances
 
 from rfhosted import Client, ImageError, ModelNotFoundError, Task, client, explore, sample
 from rfhosted.explorer import Explorer
 from rfhosted.explorer.result_tabs import _TABS
+from support.explored import FOUND, explored, names, response
+from support.exported import SAMPLES
+from support.html_tree import Tree
+from support.panels import everything, inside, page, shown, type_in
+from support.scripted import Response
 
 CANARY = "CANARYkl23MN45op67QR89"
 
@@ -33,7 +33,7 @@ def test_a_typed_key_is_in_no_widget(here):
     assert here.state.client.has_key
     assert "Key: set" in here.panel.question.key_state.value
     here.state.run()
-    assert here.server.asked[0].query["api_key"] == CANARY
+    assert here.server.received[0].query["api_key"] == CANARY
     for number in range(len(_TABS)):
         here.panel.results.tabs.selected_index = number
         saved = [embed_data(views=[here.panel.widget]), dependency_state(here.panel.widget)]
@@ -49,7 +49,7 @@ def test_a_typed_key_is_in_no_widget(here):
 @pytest.mark.parametrize("noisy", [False, True])
 @pytest.mark.parametrize("task", Task)
 def test_a_saved_panel_is_small(task, noisy):
-    made = explored(model=None, picture=PICTURES[task])
+    made = explored(model=None, picture=SAMPLES[task])
     state, explorer = made.state, Explorer(made.state)
     if noisy:
         rng = np.random.default_rng(0)
@@ -134,11 +134,11 @@ def test_a_client_is_explored(scripted):
     assert explorer.state.question.api_version == "v1"
     assert explorer.panel.question.version.label == "v1 (legacy)"
     assert not explorer.state.auto
-    assert scripted.asked == []
+    assert scripted.received == []
 
 
 def test_run_from_code(scripted):
-    scripted.say(answer(*FOUND), Answer(status=500))
+    scripted.respond(response(*FOUND), Response(status=500))
     explorer = explore(client=Client(base_url=scripted.url, retries=0), model="a/1")
     assert names(explorer.run()) == ["dog", "dog"]
     with pytest.raises(Exception, match="The service failed"):

@@ -5,12 +5,15 @@ from __future__ import annotations
 import time
 
 import pytest
-from conftest import Answer
-from explorer.test_background import Threads, now
-from explorer.test_state import FOUND, V1, V2, answer, explored, names
 
 from rfhosted import AuthenticationError, Client, UnreachableError, hosted
 from rfhosted.explorer.state import ExplorerState
+from rfhosted.hosted import ApiVersion
+from support.explored import FOUND, explored, names, response
+from support.jobs import Threads, now
+from support.scripted import Response
+
+V1, V2 = ApiVersion.V1, ApiVersion.V2
 
 
 @pytest.fixture
@@ -20,7 +23,7 @@ def here(scripted):
 
 def test_impatient_clicks_are_one_request(scripted):
     seen = explored(scripted, spawn=(threads := Threads()))
-    scripted.say(answer(*FOUND, delay=0.3))
+    scripted.respond(response(*FOUND, delay=0.3))
     for _ in range(20):
         seen.state.run()
         seen.state.run_sweep()
@@ -28,7 +31,7 @@ def test_impatient_clicks_are_one_request(scripted):
     assert seen.state.busy
     assert seen.state.notice == "Asking a/1 …"
     threads.join()
-    assert len(scripted.asked) == 1
+    assert len(scripted.received) == 1
     assert seen.events.count("answer") == 1
 
 
@@ -38,9 +41,9 @@ def test_cancel_is_at_once_and_the_answer_does_not_count(scripted):
     state.run()
     assert state.wait(20)
     before = state.result
-    scripted.say(answer(delay=3), answer(FOUND[2] | {"confidence": 0.8}))
+    scripted.respond(response(delay=3), response(FOUND[2] | {"confidence": 0.8}))
     state.run()
-    while len(scripted.asked) < 2:
+    while len(scripted.received) < 2:
         time.sleep(0.01)
     state.cancel()
     assert not state.busy
@@ -53,19 +56,19 @@ def test_cancel_is_at_once_and_the_answer_does_not_count(scripted):
     assert names(state.result) == ["cat"]
     assert state.answer.prediction is not before
     assert state.problem is None
-    assert len(scripted.asked) == 3
+    assert len(scripted.received) == 3
 
 
 def test_cancel_ends_the_further_tries(scripted):
     state = explored(scripted, spawn=(threads := Threads()), retries=3).state
-    scripted.say(Answer(status=503))
+    scripted.respond(Response(status=503))
     state.run()
-    while not scripted.asked:
+    while not scripted.received:
         time.sleep(0.01)
     state.cancel()
     threads.join()
     time.sleep(1)  # longer than the pause before another try
-    assert len(scripted.asked) == 1
+    assert len(scripted.received) == 1
     assert (state.problem, state.result) == (None, None)
     assert state.notice.startswith("Stopped")
 
@@ -79,9 +82,9 @@ def test_cancel_with_nothing_to_stop_says_nothing(here):
 def test_a_stopped_sweep_keeps_the_sizes_that_were_done(scripted):
     seen = explored(scripted, spawn=(threads := Threads()))
     state = seen.state
-    scripted.say(answer(*FOUND), answer(*FOUND), answer(delay=20), answer())
+    scripted.respond(response(*FOUND), response(*FOUND), response(delay=20), response())
     state.run_sweep((100, 200, 300))
-    while len(scripted.asked) < 3:
+    while len(scripted.received) < 3:
         time.sleep(0.01)
     assert state.progress == (2, 4)
     assert state.notice == "200 px"
@@ -101,9 +104,9 @@ def test_a_sweep(here):
     assert list(here.state.sweep.predictions) == [100, 200]
     assert here.state.notice == "The sweep is done."
     assert here.state.progress == (3, 3)
-    assert float(here.server.asked[0].query["confidence"]) == 0.4  # the one that is shown
+    assert float(here.server.received[0].query["confidence"]) == 0.4  # the one that is shown
     kept = here.state.sweep
-    here.server.say(Answer(status=500))
+    here.server.respond(Response(status=500))
     here.state.run_sweep((100,))
     assert here.state.problem is not None
     assert here.state.sweep is kept
@@ -111,7 +114,7 @@ def test_a_sweep(here):
 
 def test_v1_against_v2(here):
     here.state.run_both_versions()
-    assert len(here.server.asked) == 2
+    assert len(here.server.received) == 2
     assert here.state.pinned.question.api_version is V1
     assert here.state.answer.question.api_version is V2
     assert here.state.question == here.state.answer.question
@@ -140,7 +143,7 @@ def test_the_first_of_two_is_kept_when_the_second_fails(here):
     here.state.run()
     here.state.pin()
     pinned, asked = here.state.pinned, here.state.question
-    here.server.say(answer(FOUND[2] | {"confidence": 0.8}), Answer(status=500))
+    here.server.respond(response(FOUND[2] | {"confidence": 0.8}), Response(status=500))
     here.state.run_both_versions()
     assert here.state.problem is not None
     assert names(here.state.result) == ["cat"]
@@ -151,7 +154,7 @@ def test_the_first_of_two_is_kept_when_the_second_fails(here):
 
 def test_two_runs_do_not_undo_a_later_choice(scripted):
     state = explored(scripted, spawn=Threads()).state
-    scripted.say(answer(*FOUND, delay=0.2))
+    scripted.respond(response(*FOUND, delay=0.2))
     state.run_half_size()
     state.ask(overlap=0.8)
     assert state.wait(20)
@@ -182,27 +185,27 @@ def auto(state):
 
 def test_each_change_of_the_question_asks_where_that_is_free(here):
     auto(here.state).choose_sample("coffee")
-    assert len(here.server.asked) == 1
+    assert len(here.server.received) == 1
     here.state.ask(overlap=0.5)
-    assert len(here.server.asked) == 2
+    assert len(here.server.received) == 2
     here.state.ask(overlap=0.5)
     here.state.show(confidence=0.9)
     here.state.ask(model="no such model")
-    assert len(here.server.asked) == 2
+    assert len(here.server.received) == 2
     here.state.set_auto(auto=False)
     here.state.ask(model="a/1", overlap=0.6)
-    assert len(here.server.asked) == 2
+    assert len(here.server.received) == 2
 
 
 def test_many_quick_changes_are_few_runs_and_the_last_one_wins(scripted):
     seen = explored(scripted, spawn=(threads := Threads()))
     state = auto(seen.state)
-    scripted.say(answer(*FOUND, delay=0.4))
+    scripted.respond(response(*FOUND, delay=0.4))
     for size in range(100, 200):
         state.ask(image_size=size)
     assert state.wait(20)
     threads.join()
-    assert len(scripted.asked) <= 4
+    assert len(scripted.received) <= 4
     assert state.answer.question == state.question
     assert state.question.image_size == 199
     assert max(state.result.upload.size) == 199
@@ -229,7 +232,7 @@ def test_back_and_forth_ends_where_it_began(scripted):
     state = auto(explored(scripted, spawn=Threads()).state)
     state.ask(image_size=100)
     assert state.wait(20)
-    scripted.say(answer(delay=0.3))
+    scripted.respond(response(delay=0.3))
     state.ask(image_size=200)
     state.ask(image_size=100)
     assert state.wait(20)
@@ -239,26 +242,26 @@ def test_back_and_forth_ends_where_it_began(scripted):
 
 def test_a_cancel_also_ends_what_was_to_come(scripted):
     state = auto(explored(scripted, spawn=(threads := Threads())).state)
-    scripted.say(answer(delay=2))
+    scripted.respond(response(delay=2))
     state.ask(image_size=100)
     state.ask(image_size=200)
-    while not scripted.asked:
+    while not scripted.received:
         time.sleep(0.01)
     state.cancel()
     threads.join()
     time.sleep(0.1)
-    assert len(scripted.asked) == 1
+    assert len(scripted.received) == 1
     assert state.answer is None
 
 
 def test_a_failure_is_not_tried_for_ever(scripted):
     state = auto(explored(scripted, spawn=(threads := Threads())).state)
-    scripted.say(Answer(status=500, delay=0.2))
+    scripted.respond(Response(status=500, delay=0.2))
     state.ask(image_size=100)
     state.ask(image_size=200)
     assert state.wait(20)
     threads.join()
-    assert len(scripted.asked) == 2
+    assert len(scripted.received) == 2
     assert state.problem is not None
 
 
@@ -275,11 +278,11 @@ def test_hosted_calls_are_made_by_run_alone(scripted, monkeypatch):
     state.choose_sample("astronaut")
     state.ask(task="instance-segmentation", image_size=100)
     state.ask(model="mine/3")
-    assert scripted.asked == []
+    assert scripted.received == []
     assert state.plan.upload.size == (100, 100)
     state.run()
-    assert [asked.path for asked in scripted.asked] == ["/mine/3"]
-    assert scripted.asked[0].headers["authorization"] == "Bearer a-key"
+    assert [asked.path for asked in scripted.received] == ["/mine/3"]
+    assert scripted.received[0].headers["authorization"] == "Bearer a-key"
     state.ask(model="local/instance-segmentation")
     assert not state.spends_credits
     state.set_auto(auto=True)
@@ -290,7 +293,7 @@ def test_hosted_calls_are_made_by_run_alone(scripted, monkeypatch):
     assert not state.auto
     state.ask(model="local/instance-segmentation")
     assert not state.auto  # what was off for a reason does not come back unasked
-    assert len(scripted.asked) == 1
+    assert len(scripted.received) == 1
 
 
 def test_a_key_turns_the_asking_by_itself_off():

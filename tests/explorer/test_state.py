@@ -2,45 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from types import SimpleNamespace
-
 import pytest
-from conftest import IMAGES, Answer
-from explorer.test_background import Threads, now
 
-from rfhosted import Client, HostedError, Task, hosted
-from rfhosted.explorer.state import EVENTS, ExplorerState
+from rfhosted import HostedError, Task, hosted
+from rfhosted.explorer.state import EVENTS
 from rfhosted.hosted import ApiVersion
+from support.explored import FOUND, explored, names, response
+from support.jobs import Threads
+from support.recordings import IMAGES
+from support.scripted import Response
 
 V1, V2 = ApiVersion.V1, ApiVersion.V2
-BOX = {"x": 50, "y": 50, "width": 20, "height": 20, "class_id": 1}
-FOUND = [
-    BOX | {"class": "dog", "confidence": 0.9},
-    BOX | {"class": "dog", "confidence": 0.5},
-    BOX | {"class": "cat", "confidence": 0.1},
-]
-
-
-def answer(*found, **how):
-    said = {"predictions": list(found), "image": {"width": 512, "height": 512}, "time": 0.01}
-    return Answer(json.dumps(said).encode(), **how)
-
-
-def explored(scripted=None, *, spawn=now, picture="astronaut", model="a/1", **client):
-    """A state with a picture, and what its observers are told."""
-    if scripted is not None:
-        client = {"base_url": scripted.url, "retries": 0} | client
-    state = ExplorerState(Client(**client), spawn=spawn)
-    state.set_auto(auto=False)
-    if scripted is not None:
-        scripted.say(answer(*FOUND))
-        state.ask(model=model)
-    state.choose_sample(picture)
-    assert state.wait(20)
-    events = []
-    state.observe(events.append)
-    return SimpleNamespace(state=state, events=events, server=scripted)
 
 
 @pytest.fixture
@@ -48,15 +20,11 @@ def here(scripted):
     return explored(scripted)
 
 
-def names(prediction):
-    return [row["class_name"] for row in prediction.rows()]
-
-
 def test_a_run_asks_once_and_tells_what_changed(here):
     assert here.state.result is None
     assert here.state.code == ("", "")
     here.state.run()
-    assert [asked.path for asked in here.server.asked] == ["/a/1"]
+    assert [asked.path for asked in here.server.received] == ["/a/1"]
     assert names(here.state.result) == ["dog", "dog"]
     assert here.state.notice.startswith("Answered in ")
     assert (here.state.problem, here.state.outdated, here.state.busy) == (None, None, False)
@@ -80,14 +48,14 @@ def test_a_change_of_the_question_asks_when_it_is_told_to(here, change, sent):
     here.state.run()
     here.events.clear()
     here.state.ask(**change)
-    assert len(here.server.asked) == 1
+    assert len(here.server.received) == 1
     assert here.state.outdated == "The settings changed since: run to see what they do."
     assert set(here.events) == {"question", "plan"}
     for name, value in change.items():
         assert getattr(here.state.question, name) == value
     here.state.run()
-    assert len(here.server.asked) == 2
-    assert sent(here.server.asked[1])
+    assert len(here.server.received) == 2
+    assert sent(here.server.received[1])
 
 
 def test_each_answer_knows_its_question(here):
@@ -119,7 +87,7 @@ def test_a_change_of_the_view_sends_nothing(here, change):
     assert here.events == ["view"]
     assert here.state.outdated is None
     assert here.state.result is here.state.result
-    assert len(here.server.asked) == 1
+    assert len(here.server.received) == 1
 
 
 def test_what_the_view_leaves(here):
@@ -135,7 +103,7 @@ def test_what_the_view_leaves(here):
 
 def test_thresholds_go_down_to_the_floor_without_a_request(here):
     here.state.run()
-    assert float(here.server.asked[0].query["confidence"]) == 0.05
+    assert float(here.server.received[0].query["confidence"]) == 0.05
     for confidence, count in ((0.3, 2), (0.1, 3), (0.05, 3)):
         here.state.show(confidence=confidence)
         assert len(here.state.result.rows()) == count
@@ -146,9 +114,9 @@ def test_thresholds_go_down_to_the_floor_without_a_request(here):
         " again."
     )
     assert here.state.result.confidence == 0.05  # what is shown is what is said
-    assert len(here.server.asked) == 1
+    assert len(here.server.received) == 1
     here.state.run()
-    assert float(here.server.asked[1].query["confidence"]) == 0.01
+    assert float(here.server.received[1].query["confidence"]) == 0.01
     assert here.state.outdated is None
 
 
@@ -178,7 +146,7 @@ def test_reasons_to_run_again(here):
     assert state.outdated == "The key was set since: run to ask with it."
     state.run()
     assert state.outdated is None
-    assert len(here.server.asked) == 3
+    assert len(here.server.received) == 3
 
 
 @pytest.mark.parametrize("version", ["v1", "v2"])
@@ -265,25 +233,25 @@ def test_what_cannot_be_asked_is_told_before_and_after(here):
     assert isinstance(here.state.plan, Exception)
     here.state.run()
     assert "neither a public model name" in str(here.state.problem)
-    assert len(here.server.asked) == 1
+    assert len(here.server.received) == 1
     here.state.ask(model="a/1", overlap=7)
     assert "overlap is a fraction" in str(here.state.plan)
 
 
 @pytest.mark.parametrize(
-    "trouble", [Answer(status=500), Answer(b"<html>"), Answer(b"{}"), Answer(status=0)]
+    "trouble", [Response(status=500), Response(b"<html>"), Response(b"{}"), Response(status=0)]
 )
 def test_a_failed_run_keeps_the_last_result(here, trouble):
     here.state.run()
     before = here.state.result
-    here.server.say(trouble)
+    here.server.respond(trouble)
     here.events.clear()
     here.state.run()
     assert isinstance(here.state.problem, HostedError)
     assert here.state.result is before
     assert here.state.notice == ""
     assert set(here.events) == {"activity"}
-    here.server.say(answer())
+    here.server.respond(response())
     here.state.run()
     assert here.state.problem is None
     assert names(here.state.result) == []
@@ -297,7 +265,7 @@ def test_a_plan_says_what_would_be_sent(here):
     assert "plan" in here.events
     here.state.choose_sample("coffee")
     assert max(here.state.plan.upload.size) == 160
-    assert here.server.asked == []
+    assert here.server.received == []
 
 
 # Pictures.
@@ -317,11 +285,13 @@ def test_pictures_of_all_kinds(here, scripted):
         assert here.state.problem is None or kind == "upload"
         if here.state.problem is None:
             assert (here.state.source.title, here.state.source.kind) == (title, kind)
-    scripted.say(Answer((IMAGES / "one.jpg").read_bytes(), headers={"content-type": "image/jpeg"}))
+    scripted.respond(
+        Response((IMAGES / "one.jpg").read_bytes(), headers={"content-type": "image/jpeg"})
+    )
     here.state.choose(f"{scripted.url}/a/dog.jpg?signature=secret-of-the-address")
     assert here.state.source.title == "dog.jpg"
     assert "secret-of-the-address" not in repr(here.state)
-    assert len(scripted.asked) == 1
+    assert len(scripted.received) == 1
 
 
 @pytest.mark.parametrize("image", ["no/such.jpg", b"", b"text", 7, "http://127.0.0.1:9/a.jpg"])
@@ -336,7 +306,7 @@ def test_a_picture_that_cannot_be_read_keeps_the_last(here, image):
 
 def test_the_last_picture_chosen_is_the_one(scripted):
     image = (IMAGES / "one.jpg").read_bytes()
-    scripted.say(Answer(image, delay=1, headers={"content-type": "image/jpeg"}))
+    scripted.respond(Response(image, delay=1, headers={"content-type": "image/jpeg"}))
     state = explored(spawn=(threads := Threads())).state
     state.choose(f"{scripted.url}/slow.jpg")
     assert state.busy
@@ -354,7 +324,7 @@ def test_the_last_picture_chosen_is_the_one(scripted):
 
 def test_a_picture_is_chosen_while_a_question_runs(scripted):
     state = explored(scripted, spawn=(threads := Threads())).state
-    scripted.say(answer(*FOUND, delay=0.5))
+    scripted.respond(response(*FOUND, delay=0.5))
     state.run()
     state.choose("no/such.jpg")
     state._openings.wait(20)
@@ -365,7 +335,7 @@ def test_a_picture_is_chosen_while_a_question_runs(scripted):
     assert state.answer.source.title == "astronaut"
     assert state.source.title == "cat.jpg"
     assert state.outdated == "Another picture is chosen: run to see it."
-    scripted.say(answer(delay=0.5))
+    scripted.respond(response(delay=0.5))
     state.run()
     state.choose("no/such.jpg")
     assert state.wait(20)

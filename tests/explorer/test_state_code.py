@@ -9,17 +9,17 @@ import types
 from pathlib import Path
 
 import pytest
-from conftest import IMAGES, Answer
-from explorer.test_background import Threads
-from explorer.test_code_export import PICTURES, _lasting, needs_curl, python, shell
-from explorer.test_code_export import answer as lasting
-from explorer.test_state import FOUND, answer, explored
-from test_no_leaks import chain
 
 from rfhosted import AuthenticationError, HostedError, Task, local, sample
 from rfhosted.explorer import Explorer
 from rfhosted.explorer.code_export import LOCAL_ADDRESS
 from rfhosted.keys import ApiKey
+from support.explored import FOUND, explored, response
+from support.exported import SAMPLES, lasting, lasting_part, needs_curl, python, shell
+from support.jobs import Threads
+from support.leaks import chain
+from support.recordings import IMAGES
+from support.scripted import Response
 
 CANARY = "CANARYzy98XW76vu54TS32"
 
@@ -35,9 +35,9 @@ def server():
 @pytest.mark.parametrize("version", ["v1", "v2"])
 @pytest.mark.parametrize("task", Task)
 def test_the_code_gives_the_result(task, version, kind, server):
-    state = explored(model=None, picture=PICTURES[task]).state
+    state = explored(model=None, picture=SAMPLES[task]).state
     if kind == "path":
-        Path("my picture.jpg").write_bytes(sample(PICTURES[task]).read_bytes())
+        Path("my picture.jpg").write_bytes(sample(SAMPLES[task]).read_bytes())
         state.choose("my picture.jpg")
     elif kind == "pixels":
         pixels = state.source.source_image.full
@@ -56,12 +56,12 @@ def test_the_code_gives_the_result(task, version, kind, server):
     assert by_python.confidence == result.confidence
     assert by_python.upload.size == result.upload.size
     by_curl = shell(state.code[1].replace(LOCAL_ADDRESS, server.url))
-    assert _lasting(json.loads(by_curl)) == lasting(whole)
+    assert lasting_part(json.loads(by_curl)) == lasting(whole)
 
 
 @pytest.mark.parametrize("task", Task)
 def test_the_code_is_of_the_classes_that_are_shown(task):
-    state = explored(model=None, picture=PICTURES[task]).state
+    state = explored(model=None, picture=SAMPLES[task]).state
     state.ask(task=task)
     state.run()
     state.show(classes=frozenset(state.class_names[:1]))
@@ -86,7 +86,7 @@ def test_the_code_is_of_the_server_that_was_asked(scripted):
     assert "$ROBOFLOW_API_KEY" in curl
     assert CANARY not in code + curl
     assert python(code).rows() == state.result.rows()
-    first, second = scripted.asked
+    first, second = scripted.received
     assert (first.path, first.body) == (second.path, second.body)
 
 
@@ -125,10 +125,10 @@ def test_a_key_is_kept_in_the_client_alone(scripted):
     explorer = Explorer(state)
     state.set_key(secret)
     assert state.client.has_key
-    scripted.say(answer(*FOUND), Answer(f'{{"message": "bad key {secret}"}}'.encode(), 401))
+    scripted.respond(response(*FOUND), Response(f'{{"message": "bad key {secret}"}}'.encode(), 401))
     state.run()
     state.wait(20)
-    assert scripted.asked[0].query["api_key"] == secret
+    assert scripted.received[0].query["api_key"] == secret
     state.run()
     state.run_sweep((100,))
     state.wait(20)
@@ -159,7 +159,7 @@ def test_the_five_tasks_answer_here():
     state = explored(model=None, picture="cat").state
     for task in Task:
         state.ask(task=task)
-        state.choose_sample(PICTURES[task])
+        state.choose_sample(SAMPLES[task])
         for version in ("v1", "v2"):
             state.ask(api_version=version)
             state.run()

@@ -9,7 +9,6 @@ import statistics
 import numpy as np
 import pytest
 import requests
-from conftest import Answer
 
 import rfhosted
 from rfhosted import errors
@@ -19,6 +18,7 @@ from rfhosted.latency import measure as run
 from rfhosted.latency import statistics as figures
 from rfhosted.local import Line, Simulation, Times, like_published
 from rfhosted.prediction import Timing
+from support.scripted import Response
 
 #: Seconds that this machine may add to a median: the event loop's, the client's, other people's work.
 SLACK = 0.06
@@ -246,9 +246,9 @@ def test_saved_and_loaded_is_the_same(photo, tmp_path):
 
 def test_the_key_is_in_nothing_that_is_shown_or_saved(photo, scripted, tmp_path):
     client = rfhosted.Client(CANARY, base_url=scripted.url)
-    scripted.say(Answer(), Answer(f'{{"message": "no {CANARY}"}}'.encode(), 401))
+    scripted.respond(Response(), Response(f'{{"message": "no {CANARY}"}}'.encode(), 401))
     result = rfhosted.benchmark("a/1", photo, api_versions=["v2"], requests=4, client=client)
-    assert any(CANARY in str(asked) for asked in scripted.asked)
+    assert any(CANARY in str(asked) for asked in scripted.received)
     saved = result.save(tmp_path / "b.json").read_text()
     for text in (saved, repr(result), result._repr_html_(), repr(result.rows())):
         assert CANARY not in text
@@ -287,11 +287,11 @@ def test_billable_requests_are_told_and_asked_for(hosted, photo, scripted, monke
     options = {"api_versions": ["v2"], "requests": 3, "warmup": 2, "client": hosted}
     with pytest.raises(errors.UnsupportedError, match="not agreed"):
         rfhosted.benchmark("a/1", photo, **options)
-    assert scripted.asked == []
+    assert scripted.received == []
     assert "5 billable requests" in questions[0]
     assert "2 of them to warm up" in questions[0]
     assert rfhosted.benchmark("a/1", photo, **options).rows()[0]["n"] == 3
-    assert len(scripted.asked) == 5
+    assert len(scripted.received) == 5
     rfhosted.benchmark("a/1", photo, yes=True, **options)
     assert len(questions) == 2
 
@@ -304,7 +304,7 @@ def test_where_nobody_can_be_asked_nothing_is_sent(hosted, photo, scripted, monk
     monkeypatch.setattr(builtins, "input", nobody)
     with pytest.raises(errors.UnsupportedError, match="yes=True"):
         rfhosted.benchmark("a/1", photo, api_versions=["v2"], client=hosted)
-    assert scripted.asked == []
+    assert scripted.received == []
 
 
 def test_this_machine_is_asked_without_a_question(photo, monkeypatch):
@@ -373,7 +373,7 @@ def test_every_picture_is_looked_at_before_anything_is_sent(photo, scripted, bad
     client = rfhosted.Client(base_url=scripted.url)
     with pytest.raises((TypeError, errors.ImageError)):
         rfhosted.benchmark("a/1", [photo, bad], api_versions="v2", requests=2, client=client)
-    assert scripted.asked == []
+    assert scripted.received == []
 
 
 def test_refusals_of_the_simulator_are_labelled_too(photo):

@@ -11,13 +11,14 @@ import time
 
 import pytest
 import requests
-from conftest import IMAGES, Answer
 
 import rfhosted.local
 from rfhosted.local import fetch as remote
 from rfhosted.local.app import build_app
 from rfhosted.local.errors import BadImageError
 from rfhosted.local.server import running
+from support.recordings import IMAGES
+from support.scripted import Response
 
 CAT = (IMAGES / "cat.jpg").read_bytes()
 NOWHERE = (
@@ -122,20 +123,20 @@ def at(scripted, path: str = "/a.jpg", host: str = "pictures.example.com") -> st
 
 
 def test_pictures_are_fetched(scripted, names) -> None:
-    picture = Answer(CAT, headers={"content-type": "image/jpeg"})
-    scripted.say(Answer(b"", 302, {"location": "/moved.jpg"}), picture)
+    picture = Response(CAT, headers={"content-type": "image/jpeg"})
+    scripted.respond(Response(b"", 302, {"location": "/moved.jpg"}), picture)
     with running(build_app(fetch=fetch)) as url:
         address = at(scripted, "/a picture?size=2&name=a%20b")
         response = requests.get(f"{url}/local/object-detection", params={"image": address})
         assert response.json()["predictions"][0]["class"] == "cat"
-        scripted.say(Answer(b"<html>", headers={"content-type": "text/html"}))
+        scripted.respond(Response(b"<html>", headers={"content-type": "text/html"}))
         response = requests.post(f"{url}/local/object-detection", params={"image": at(scripted)})
     assert response.status_code == 400
     assert response.json()["message"].endswith("Data is not image.")
-    assert scripted.asked[0].path == "/a%20picture"
-    assert scripted.asked[0].query == {"size": "2", "name": "a b"}
-    assert scripted.asked[0].headers["host"] == at(scripted).split("/")[2]
-    assert scripted.asked[1].path == "/moved.jpg"
+    assert scripted.received[0].path == "/a%20picture"
+    assert scripted.received[0].query == {"size": "2", "name": "a b"}
+    assert scripted.received[0].headers["host"] == at(scripted).split("/")[2]
+    assert scripted.received[1].path == "/moved.jpg"
 
 
 @pytest.fixture
@@ -157,7 +158,7 @@ def test_certificates_are_checked_for_the_name(scripted, names, monkeypatch, cer
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(own, key)
     scripted.socket = context.wrap_socket(scripted.socket, server_side=True)
-    scripted.say(Answer(CAT))
+    scripted.respond(Response(CAT))
     monkeypatch.setitem(NAMES, "another.example.com", ["127.0.0.1"])
     address = at(scripted).replace("http://", "https://")
     with pytest.raises(BadImageError, match=NOT_FETCHED):
@@ -180,32 +181,32 @@ def test_certificates_are_checked_for_the_name(scripted, names, monkeypatch, cer
     ],
 )
 def test_redirects_are_checked_like_addresses(scripted, names, target, cause) -> None:
-    scripted.say(Answer(b"", 302, {"location": target}))
+    scripted.respond(Response(b"", 302, {"location": target}))
     with pytest.raises(BadImageError, match=re.escape(cause)):
         fetch(at(scripted))
-    assert len(scripted.asked) <= 4
+    assert len(scripted.received) <= 4
 
 
 @pytest.mark.parametrize(
     "answer",
     [
-        Answer(b"", 200),
-        Answer(CAT, 404),
-        Answer(CAT, 500),
-        Answer(CAT, 206),
-        Answer(CAT, 302, {}),
-        Answer(CAT, 0),
-        Answer(CAT, cut=100),
-        Answer(b"A" * 60_001),
-        Answer(CAT[:200], drip=0.02),
-        Answer(CAT, delay=1.2),
+        Response(b"", 200),
+        Response(CAT, 404),
+        Response(CAT, 500),
+        Response(CAT, 206),
+        Response(CAT, 302, {}),
+        Response(CAT, 0),
+        Response(CAT, cut=100),
+        Response(b"A" * 60_001),
+        Response(CAT[:200], drip=0.02),
+        Response(CAT, delay=1.2),
     ],
     ids=["empty", "404", "500", "part", "nowhere", "hung up", "cut", "large", "dripping", "slow"],
 )
 def test_pictures_that_cannot_be_had(scripted, names, monkeypatch, answer) -> None:
     monkeypatch.setattr(remote, "_LARGEST_DOWNLOAD", 60_000)
     monkeypatch.setattr(remote, "_PATIENCE", 0.5)
-    scripted.say(answer)
+    scripted.respond(answer)
     began = time.perf_counter()
     with pytest.raises(BadImageError, match=NOT_FETCHED):
         fetch(at(scripted))

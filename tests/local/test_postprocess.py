@@ -17,12 +17,12 @@ import onnxruntime
 import pytest
 import requests
 import supervision as sv
-from conftest import IMAGES
 from PIL import Image
 
 import rfhosted
 from rfhosted.hosted import Task
 from rfhosted.local import serve
+from support.recordings import IMAGES
 
 HERE = Path(rfhosted.__file__).parent / "local"
 PHOTOGRAPHS = ["astronaut", "cat", "coffee"]

@@ -10,10 +10,10 @@ import zlib
 import pytest
 import requests
 import starlette.middleware.cors
-from conftest import IMAGES, recordings
 
 from rfhosted.local.app import build_app
 from rfhosted.local.server import running
+from support.recordings import IMAGES, recordings
 
 #: What stands for the recorded models.
 OURS = {

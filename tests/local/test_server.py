@@ -18,13 +18,13 @@ import time
 import numpy as np
 import pytest
 import requests
-from conftest import IMAGES
 from PIL import Image
 
 import rfhosted.local
 from rfhosted.hosted import REQUEST_LIMITS, ApiVersion
 from rfhosted.local import postprocess
 from rfhosted.local.app import build_app
+from support.recordings import IMAGES
 
 KEY = "canary-4f1d"
 CAT = (IMAGES / "cat.jpg").read_bytes()

@@ -7,13 +7,14 @@ import threading
 import time
 
 import pytest
-from conftest import Answer, recordings
 
 from rfhosted import errors
 from rfhosted.keys import ApiKey
 from rfhosted.transport.connection import Stop
 from rfhosted.transport.request import Request
 from rfhosted.transport.session import Transport
+from support.recordings import recordings
+from support.scripted import Response
 
 REFUSALS = [r for r in recordings() if r.status >= 400 and r.body]
 
@@ -37,7 +38,7 @@ def send(url: str, *, timeout=5.0, retries=3, key=None, in_header=False):
 
 @pytest.mark.parametrize("recording", REFUSALS, ids=lambda r: r.name)
 def test_recorded_refusals_become_the_right_error(scripted, recording) -> None:
-    scripted.say(Answer(recording.body, recording.status))
+    scripted.respond(Response(recording.body, recording.status))
     expected = {
         400: errors.InvalidRequestError,
         401: errors.AuthenticationError,
@@ -76,7 +77,7 @@ def test_recorded_refusals_become_the_right_error(scripted, recording) -> None:
      (599, errors.ServiceError), (302, errors.UnreachableError), (202, errors.UnexpectedAnswerError)],
 )  # fmt: skip
 def test_every_status_has_its_error(scripted, status, kind) -> None:
-    scripted.say(Answer(b"<html><b>Request Too Long</b></html>", status, {"location": "/x"}))
+    scripted.respond(Response(b"<html><b>Request Too Long</b></html>", status, {"location": "/x"}))
     with pytest.raises(kind, match=str(status)) as caught:
         send(scripted.url, retries=0)
     assert caught.value.server_message == "Request Too Long"
@@ -96,7 +97,7 @@ BODIES = {
 
 @pytest.mark.parametrize("body", BODIES)
 def test_the_servers_words_out_of_any_body(scripted, body) -> None:
-    scripted.say(Answer(body, 403))
+    scripted.respond(Response(body, 403))
     with pytest.raises(errors.PermissionDeniedError) as caught:
         send(scripted.url)
     assert caught.value.server_message == BODIES[body]
@@ -104,55 +105,55 @@ def test_the_servers_words_out_of_any_body(scripted, body) -> None:
 
 @pytest.mark.parametrize("status", [429, 502, 503, 504])
 def test_what_passes_is_tried_again(scripted, pauses, status) -> None:
-    scripted.say(Answer(status=status), Answer())
+    scripted.respond(Response(status=status), Response())
     reply = send(scripted.url)
     assert reply.status == 200
     assert reply.retries == (str(status),)
-    assert len(scripted.asked) == 2
-    assert scripted.asked[0].body == scripted.asked[1].body == b"body"
+    assert len(scripted.received) == 2
+    assert scripted.received[0].body == scripted.received[1].body == b"body"
     assert 0.5 <= pauses[0] <= 0.8
 
 
 def test_a_502_is_tried_again_once(scripted) -> None:
-    scripted.say(Answer(status=502))
+    scripted.respond(Response(status=502))
     with pytest.raises(errors.ServiceError, match="2 tries"):
         send(scripted.url, retries=5)
-    assert len(scripted.asked) == 2
+    assert len(scripted.received) == 2
 
 
 @pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 405, 413, 422, 423, 500, 501, 507])
 def test_what_stays_is_not(scripted, status) -> None:
-    scripted.say(Answer(status=status))
+    scripted.respond(Response(status=status))
     with pytest.raises(errors.HostedError):
         send(scripted.url)
-    assert len(scripted.asked) == 1
+    assert len(scripted.received) == 1
 
 
 def test_pauses_double_with_jitter_and_end(scripted, pauses) -> None:
-    scripted.say(Answer(status=503))
+    scripted.respond(Response(status=503))
     with pytest.raises(errors.ModelNotReadyError, match="5 tries"):
         send(scripted.url, retries=4, timeout=60)
-    assert len(scripted.asked) == 5
+    assert len(scripted.received) == 5
     for pause, least in zip(pauses, (0.5, 1, 2, 4), strict=True):
         assert least <= pause <= least + 0.3
 
 
 def test_retry_after_is_honoured_up_to_a_cap(scripted, pauses) -> None:
-    scripted.say(Answer(status=429, headers={"Retry-After": "7"}), Answer())
+    scripted.respond(Response(status=429, headers={"Retry-After": "7"}), Response())
     assert send(scripted.url, timeout=60).status == 200
     assert pauses == [7]
-    scripted.say(Answer(status=429, headers={"Retry-After": "3600"}))
+    scripted.respond(Response(status=429, headers={"Retry-After": "3600"}))
     with pytest.raises(errors.RateLimitedError, match="3600 s"):
         send(scripted.url, timeout=60)
-    scripted.say(Answer(status=429, headers={"Retry-After": "soon"}), Answer())
+    scripted.respond(Response(status=429, headers={"Retry-After": "soon"}), Response())
     assert send(scripted.url).status == 200
 
 
 def test_all_of_it_has_a_budget(scripted, pauses) -> None:
-    scripted.say(Answer(status=503, headers={"Retry-After": "9"}))
+    scripted.respond(Response(status=503, headers={"Retry-After": "9"}))
     with pytest.raises(errors.ModelNotReadyError):
         send(scripted.url, retries=50, timeout=4)  # 8 seconds in all: a pause of 9 is too long
-    assert len(scripted.asked) == 1
+    assert len(scripted.received) == 1
     assert pauses == []
 
 
@@ -169,30 +170,30 @@ def test_a_connection_that_was_never_made_is_tried_again(pauses) -> None:
 
 
 def test_hanging_up_before_an_answer_is_tried_again(scripted) -> None:
-    scripted.say(Answer(status=0), Answer())
+    scripted.respond(Response(status=0), Response())
     assert send(scripted.url).status == 200
 
 
 def test_an_answer_cut_off_is_not(scripted) -> None:
-    scripted.say(Answer(b"x" * 1000, cut=500))
+    scripted.respond(Response(b"x" * 1000, cut=500))
     with pytest.raises(errors.UnreachableError, match="cut off"):
         send(scripted.url)
-    assert len(scripted.asked) == 1
+    assert len(scripted.received) == 1
 
 
 def test_a_slow_answer_ends_at_the_timeout(scripted) -> None:
-    scripted.say(Answer(delay=3))
+    scripted.respond(Response(delay=3))
     began = time.monotonic()
     with pytest.raises(errors.UnreachableError, match=r"0\.5 s"):
         send(scripted.url, timeout=0.5)
     assert time.monotonic() - began < 2
-    assert len(scripted.asked) == 1
+    assert len(scripted.received) == 1
 
 
 @pytest.mark.parametrize("close", [False, True])
 def test_a_drip_does_not_outlive_the_timeout(scripted, close) -> None:
     headers = {"connection": "close"} if close else {}
-    scripted.say(Answer(b"x" * 1000, headers=headers, drip=0.05))
+    scripted.respond(Response(b"x" * 1000, headers=headers, drip=0.05))
     began = time.monotonic()
     with pytest.raises(errors.UnreachableError, match=r"0\.6 s"):
         send(scripted.url, timeout=0.6)
@@ -247,7 +248,7 @@ def test_where_the_key_goes(scripted) -> None:
     send(scripted.url, key=ApiKey("k3y"), in_header=True)
     send(scripted.url, key=ApiKey("k3y"))
     send(scripted.url)
-    header, query, none = scripted.asked
+    header, query, none = scripted.received
     assert header.headers["authorization"] == "Bearer k3y"
     assert "api_key" not in header.query
     assert query.query == {"confidence": "0.4", "api_key": "k3y"}
@@ -260,29 +261,29 @@ def test_netrc_is_not_asked(scripted, monkeypatch, tmp_path) -> None:
     (tmp_path / "netrc").write_text("machine 127.0.0.1 login a password b")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     send(scripted.url)
-    assert "authorization" not in scripted.asked[0].headers
+    assert "authorization" not in scripted.received[0].headers
 
 
 def test_pictures_from_addresses(scripted, images) -> None:
     data = (images / "scene.jpg").read_bytes()
-    scripted.say(Answer(data, headers={"content-type": "image/jpeg"}))
+    scripted.respond(Response(data, headers={"content-type": "image/jpeg"}))
     assert Transport().download(f"{scripted.url}/a.jpg?sig=s3cret", timeout=5) == data
-    assert "authorization" not in scripted.asked[0].headers
+    assert "authorization" not in scripted.received[0].headers
 
 
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [
-        (Answer(b"<html>", headers={"content-type": "text/html; charset=utf-8"}), "text/html"),
-        (Answer(b"no", 404), "404"),
-        (Answer(b"x" * 2000), "more than 1,000 bytes"),
-        (Answer(b"x" * 500, drip=0.05), r"within 0\.5 s"),
-        (Answer(status=0), "could not be fetched"),
+        (Response(b"<html>", headers={"content-type": "text/html; charset=utf-8"}), "text/html"),
+        (Response(b"no", 404), "404"),
+        (Response(b"x" * 2000), "more than 1,000 bytes"),
+        (Response(b"x" * 500, drip=0.05), r"within 0\.5 s"),
+        (Response(status=0), "could not be fetched"),
     ],
 )
 def test_addresses_that_give_no_picture_say_why(scripted, monkeypatch, answer, reason) -> None:
     monkeypatch.setattr("rfhosted.transport.session._LARGEST_DOWNLOAD", 1000)
-    scripted.say(answer)
+    scripted.respond(answer)
     with pytest.raises(errors.ImageError, match=reason) as caught:
         Transport().download(f"{scripted.url}/a.jpg?sig=s3cret", timeout=0.5)
     assert "s3cret" not in str(caught.value)
@@ -290,23 +291,23 @@ def test_addresses_that_give_no_picture_say_why(scripted, monkeypatch, answer, r
 
 
 def test_a_request_is_stopped_from_another_thread(scripted):
-    scripted.say(Answer(delay=5))
+    scripted.respond(Response(delay=5))
     stop = Stop()
     threading.Timer(0.3, stop.set).start()
     began = time.perf_counter()
     with pytest.raises(errors.UnreachableError, match="stopped"):
         Transport().send(Request(f"{scripted.url}/a/1"), None, timeout=20, retries=3, stop=stop)
     assert time.perf_counter() - began < 4
-    assert len(scripted.asked) == 1
+    assert len(scripted.received) == 1
 
 
 def test_what_was_stopped_is_not_tried_again(scripted, monkeypatch):
     stop = Stop()
     monkeypatch.setattr("rfhosted.transport.connection.Stop.wait", lambda *_: stop.set())
-    scripted.say(Answer(status=503))
+    scripted.respond(Response(status=503))
     with pytest.raises(errors.ModelNotReadyError):
         Transport().send(Request(f"{scripted.url}/a/1"), None, timeout=20, retries=3, stop=stop)
-    assert len(scripted.asked) == 1
+    assert len(scripted.received) == 1
 
 
 def test_what_was_stopped_before_is_never_sent(scripted):
@@ -314,4 +315,4 @@ def test_what_was_stopped_before_is_never_sent(scripted):
     stop.set()
     with pytest.raises(errors.UnreachableError, match="stopped"):
         Transport().send(Request(f"{scripted.url}/a/1"), None, timeout=20, retries=3, stop=stop)
-    assert not scripted.asked
+    assert not scripted.received

@@ -7,13 +7,13 @@ import threading
 import time
 
 import pytest
-from conftest import Answer
 
 import rfhosted
 from rfhosted.prediction import Timing
 from rfhosted.transport import stopwatch
 from rfhosted.transport.request import Request
 from rfhosted.transport.session import Transport
+from support.scripted import Response
 
 #: Seconds that a busy machine may add.
 SLACK = 0.15
@@ -66,7 +66,7 @@ def test_an_upload_lasts_until_the_other_side_has_it() -> None:
 
 
 def test_wait_and_download(scripted) -> None:
-    scripted.say(Answer(body=b"12345", delay=0.2, drip=0.05))
+    scripted.respond(Response(body=b"12345", delay=0.2, drip=0.05))
     told = ask(scripted.url).split
     assert 0.2 <= told.wait <= 0.2 + SLACK
     assert 0.2 <= told.download <= 0.25 + SLACK
@@ -89,7 +89,7 @@ def test_connect_holds_the_name_lookup_and_is_zero_when_reused(scripted, monkeyp
 
 
 def test_the_parts_make_up_the_whole(scripted) -> None:
-    scripted.say(Answer(body=b"123", delay=0.05, drip=0.01))
+    scripted.respond(Response(body=b"123", delay=0.05, drip=0.01))
     told = ask(scripted.url)
     parts = told.split
     assert parts.connect + parts.upload + parts.wait + parts.download == pytest.approx(told.e2e)
@@ -124,7 +124,7 @@ def test_a_server_that_refuses_without_reading_is_not_waited_for() -> None:
 
 
 def test_a_prediction_carries_the_split(scripted) -> None:
-    scripted.say(Answer(delay=0.1))  # its body tells 10 ms of Exec
+    scripted.respond(Response(delay=0.1))  # its body tells 10 ms of Exec
     client = rfhosted.Client(base_url=scripted.url)
     parts = client.predict(rfhosted.sample("cat"), "a/1", task="object-detection").timing.parts()
     assert list(parts) == [

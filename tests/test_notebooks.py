@@ -17,7 +17,7 @@ FOLDER = Path(__file__).parents[1] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 LARGEST = 1_000_000  # bytes
 #: Base64 of pictures, in which any short word may stand by chance.
-SAMPLES = re.compile(r"(?:[A-Za-z0-9+/=]|\\n){200,}")
+PICTURES = re.compile(r"(?:[A-Za-z0-9+/=]|\\n){200,}")
 WIDGET = "application/vnd.jupyter.widget-view+json"
 #: Run before the notebook's own cells: nothing but this machine can be reached.
 OFFLINE = """
@@ -92,7 +92,7 @@ def test_outputs(path) -> None:
 def test_nothing_of_the_machine_that_built_it(path) -> None:
     text = path.read_text("utf-8")
     assert len(text.encode()) < LARGEST
-    words = SAMPLES.sub("", text)
+    words = PICTURES.sub("", text)
     assert len(words) < len(text)
     places = (r"/(?:home|root|tmp|Users|var|opt)/", r"[A-Z]:\\\\", r"ipykernel_\d", "CANARY")
     secrets = (r"api_key=[\"']?\w{6}", r"Bearer \w")

@@ -27,7 +27,7 @@ from rfhosted.explorer import fragments
 from rfhosted.explorer.display_form import ViewControls
 from rfhosted.explorer.panel import Panel
 from rfhosted.explorer.result_tabs import Results
-from rfhosted.explorer.settings import Response, Source, View
+from rfhosted.explorer.settings import Answer, Source, View
 from rfhosted.explorer.state import ExplorerState
 from rfhosted.hosted import ApiVersion, Task
 from rfhosted.images import sources
@@ -64,7 +64,7 @@ def panel_of(kind: str) -> ExplorerState:
         host="nowhere",
         objects=found,
     )
-    state.answer = Response(state.source, state.question, prediction, prepared, client)
+    state.answer = Answer(state.source, state.question, prediction, prepared, client)
     state.show(confidence=THRESHOLDS[1])
     state.panel = Panel(state)  # kept alive with it
     return state

@@ -18,11 +18,14 @@ _current = threading.local()
 
 
 class Stop:
-    """Ends a request from another thread: its socket is shut, and it is not tried again."""
+    """Ends requests from another thread: their sockets are shut, and they are not tried again.
+
+    One ``Stop`` may be given to any number of requests at once.
+    """
 
     def __init__(self) -> None:
         self._asked = threading.Event()
-        self._attempt: Try | None = None
+        self._attempts: set[Try] = set()
 
     def __call__(self) -> bool:
         """Whether it was asked for."""
@@ -31,16 +34,20 @@ class Stop:
     def set(self) -> None:
         """Ask for it."""
         self._asked.set()
-        if attempt := self._attempt:
+        for attempt in self._attempts.copy():
             attempt.shut()
 
     def wait(self, seconds: float) -> None:
         """Pause, for so long at most."""
         self._asked.wait(seconds)
 
-    def watch(self, attempt: Try | None) -> None:
-        """Know which try is under way."""
-        self._attempt = attempt
+    def watch(self, attempt: Try) -> None:
+        """Know that this try is under way."""
+        self._attempts.add(attempt)
+
+    def forget(self, attempt: Try) -> None:
+        """Know that it is over."""
+        self._attempts.discard(attempt)
 
 
 class Try:
@@ -62,7 +69,7 @@ class Try:
 
     def __exit__(self, *error: object) -> None:
         clear_deadline(self)
-        self.stop.watch(None)
+        self.stop.forget(self)
         _current.attempt = None
 
     def _expire(self) -> None:

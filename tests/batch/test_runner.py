@@ -15,6 +15,7 @@ import pytest
 import rfhosted
 from rfhosted.batch.runner import run
 from rfhosted.transport.connection import Stop
+from support.scripted import Response
 
 
 @pytest.fixture(params=["this thread", "threads"])
@@ -167,9 +168,7 @@ def test_an_interrupted_call_in_this_thread_keeps_the_others():
 
 
 def test_ctrl_c_cuts_off_what_is_in_flight(scripted):
-    from conftest import Answer
-
-    scripted.say(Answer(), Answer(), Answer(delay=30))
+    scripted.respond(Response(), Response(), Response(delay=30))
     client, stop = rfhosted.Client(base_url=scripted.url, retries=0), Stop()
     prepared = client.prepare(rfhosted.sample("cat"), "a/1")
     seen = []
@@ -190,13 +189,11 @@ def test_ctrl_c_cuts_off_what_is_in_flight(scripted):
         )
     assert done.stopped
     assert [o.index for o in done.outcomes] == [0, 1]  # what was cut off has not failed
-    assert len(scripted.asked) == 3
+    assert len(scripted.received) == 3
 
 
 def test_one_stop_ends_many_requests(scripted):
-    from conftest import Answer
-
-    scripted.say(Answer(delay=30))
+    scripted.respond(Response(delay=30))
     client, stop = rfhosted.Client(base_url=scripted.url, retries=0), Stop()
     prepared = client.prepare(rfhosted.sample("cat"), "a/1")
     waiting = threading.Thread(target=lambda: (_in_flight(scripted, 4), stop.set()))
@@ -208,11 +205,11 @@ def test_one_stop_ends_many_requests(scripted):
     waiting.join()
     assert done.stopped
     assert done.outcomes == []
-    assert len(scripted.asked) == 4
+    assert len(scripted.received) == 4
 
 
 def _in_flight(server, number):
-    while len(server.asked) < number:
+    while len(server.received) < number:
         time.sleep(0.01)
 
 

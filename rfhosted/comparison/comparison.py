@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rfhosted.display import html
+from rfhosted.display.tables import Row, Table
+from rfhosted.display.units import kilobytes, milliseconds
 from rfhosted.hosted import Task
 from rfhosted.images.upload import scaled
 from rfhosted.outputs import matching
@@ -17,10 +19,10 @@ from rfhosted.prediction import (
     SemanticPrediction,
     check_fraction,
 )
-from rfhosted.prediction.base import DISPLAY_SIZE, Row
+from rfhosted.prediction.base import DISPLAY_SIZE
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from collections.abc import Sequence
 
     Pair = tuple[Row, Row, float]
 
@@ -32,7 +34,7 @@ _FIELDS = {Task.CLASSIFICATION: ("rank", "confidence"), Task.SEMANTIC_SEGMENTATI
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class Comparison:
+class Comparison(Table):
     """What two predictions of one picture have in common; ``compare`` makes it.
 
     Attributes:
@@ -54,6 +56,8 @@ class Comparison:
     agreement: float
     notes: tuple[str, ...] = ()
 
+    _terminal_rows = 10
+
     def summary(self) -> str:
         """The result in a few words: ``83 % agreement: 5 in both, 1 only in A, 0 only in B``."""
         return (
@@ -63,32 +67,28 @@ class Comparison:
 
     def rows(self) -> list[Row]:
         """One dict a match or a lone row: ``where``, class, what A and B tell of it, IoU."""
-        fields = _FIELDS.get(self.a.task, ("confidence",))
-        last = "score_ratio" if self.a.task is Task.CLASSIFICATION else "iou"
-        entries: list[tuple[str, Row, Row, float | None]] = [
-            *(("both", one, other, iou) for one, other, iou in self.both),
-            *(("only A", row, {}, None) for row in self.only_a),
-            *(("only B", {}, row, None) for row in self.only_b),
-        ]
         return [
-            {
-                "where": where,
-                "class_name": (one or other)["class_name"],
-                **{
-                    f"{field}_{side}": row.get(field)
-                    for field in fields
-                    for side, row in (("a", one), ("b", other))
-                },
-                last: iou,
-            }
-            for where, one, other, iou in entries
+            *(self._row("both", one, other, iou) for one, other, iou in self.both),
+            *(self._row("only A", row, {}, None) for row in self.only_a),
+            *(self._row("only B", {}, row, None) for row in self.only_b),
         ]
 
-    def to_pandas(self) -> pd.DataFrame:
-        """``rows()`` as a DataFrame; pandas is in the extra ``lab``."""
-        import pandas as pd
+    def _row(self, where: str, one: Row, other: Row, iou: float | None) -> Row:
+        row: Row = {"where": where, "class_name": (one or other)["class_name"]}
+        for field in _FIELDS.get(self.a.task, ("confidence",)):
+            row |= {f"{field}_a": one.get(field), f"{field}_b": other.get(field)}
+        last = "score_ratio" if self.a.task is Task.CLASSIFICATION else "iou"
+        return row | {last: iou}
 
-        return pd.DataFrame(self.rows())
+    def _example_row(self) -> Row:
+        side: Row = {"class_name": "", "rank": 1, "confidence": 0.0, "share": 0.0}
+        return self._row("both", side, side, 0.0)
+
+    def _title(self) -> str:
+        return self.summary()
+
+    def _notes(self) -> Sequence[str]:
+        return self.notes
 
     def sides(self) -> list[Row]:
         """What was asked and what it cost, as text, one dict a line: ``what``, ``A``, ``B``."""
@@ -129,10 +129,7 @@ class Comparison:
         return self.html()
 
     def __repr__(self) -> str:
-        parts = [self.summary(), *self.notes, html.text_table(self.sides())]
-        if rows := self.rows()[:10]:
-            parts.append(html.text_table(rows))
-        return "\n".join(parts)
+        return f"{super().__repr__()}\n{html.text_table(self.sides())}"
 
 
 def compare(p: Prediction, q: Prediction, *, iou: float = 0.5) -> Comparison:
@@ -301,21 +298,17 @@ def _note_on_key_points(pairs: list[tuple[Row, Row]]) -> list[str]:
 def _side(prediction: Prediction) -> dict[str, str]:
     width, height = prediction.upload.size
     load = prediction.timing.load
-    loading = f", {_milliseconds(load)} of it loading the model" if load else ""
+    loading = f", {milliseconds(load)} of it loading the model" if load else ""
     return {
         "found": prediction.summary(),
         "model": f"{prediction.model} on {prediction.host}",
         "version": str(prediction.api_version),
         "confidence from": f"{prediction.confidence:.2f}",
         "sent": f"{width} x {height} pixels",
-        "request": f"{prediction.upload.nbytes / 1000:,.0f} kB",
-        "E2E": _milliseconds(prediction.timing.e2e) + loading,
-        "Exec": _milliseconds(prediction.timing.exec),
+        "request": kilobytes(prediction.upload.nbytes),
+        "E2E": milliseconds(prediction.timing.e2e) + loading,
+        "Exec": milliseconds(prediction.timing.exec),
     }
-
-
-def _milliseconds(seconds: float | None) -> str:
-    return "not told" if seconds is None else f"{seconds * 1000:.0f} ms"
 
 
 def _figure(name: str, prediction: Prediction, max_bytes: int, max_side: int) -> str:

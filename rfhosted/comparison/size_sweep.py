@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
     from rfhosted.client import Client, Prepared
     from rfhosted.display.plots import Plot
+    from rfhosted.display.tables import Row
     from rfhosted.hosted import ApiVersion, Task
     from rfhosted.images.sources import ImageLike
     from rfhosted.images.upload import ImageSize
     from rfhosted.prediction import Prediction
-    from rfhosted.prediction.base import Row
 
 #: Agreement from which on a smaller size is said to do.
 _GOOD_ENOUGH = 0.9

@@ -5,21 +5,21 @@ from __future__ import annotations
 import numbers
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Self
 
+from rfhosted.display import html
+from rfhosted.display.tables import Row, Table
+from rfhosted.display.units import kilobytes, milliseconds
 from rfhosted.images.upload import scaled
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Sequence
 
-    import pandas as pd
     from PIL import Image
 
     from rfhosted.hosted import ApiVersion, Task
     from rfhosted.images.sources import SourceImage
     from rfhosted.images.upload import Upload
-
-Row: TypeAlias = dict[str, Any]
 
 #: Longest side of a drawn picture, in pixels: what a notebook shows, not what a camera takes.
 DISPLAY_SIZE = 1024
@@ -87,23 +87,21 @@ class Timing:
         }
 
     def _repr_html_(self) -> str:
-        from rfhosted.display import html
-
         parts = self.parts()
         whole = self.prepare + self.e2e + self.parse
         entries = [
             (
                 f"{name}: {_PARTS[name]}",
                 None if seconds is None else seconds / whole if whole else 0.0,
-                "not told" if seconds is None else f"{seconds * 1000:.1f} ms",
+                milliseconds(seconds),
             )
             for name, seconds in parts.items()
         ]
-        return html.bars(entries, f"{whole * 1000:.0f} ms, {self.e2e * 1000:.0f} ms of it E2E")
+        return html.bars(entries, f"{milliseconds(whole)}, {milliseconds(self.e2e)} of it E2E")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class Prediction:
+class Prediction(Table):
     """One picture and what a model said of it. All coordinates are pixels of ``image``.
 
     Attributes:
@@ -131,6 +129,8 @@ class Prediction:
     host: str
     notes: tuple[str, ...] = ()
     received: int = 0
+
+    _terminal_rows = 10
 
     @property
     def simulated(self) -> str | None:
@@ -180,12 +180,6 @@ class Prediction:
             raise ValueError(f"max_side is a number of pixels, not {max_side!r}.")
         return self.source_image.at(scaled(self.source_image.size, max_side))
 
-    def to_pandas(self) -> pd.DataFrame:
-        """``rows()`` as a DataFrame; pandas is in the extra ``lab``."""
-        import pandas as pd
-
-        return pd.DataFrame(self.rows())
-
     def save(self, path: str | Path, *, max_side: int | None = None, **options: Any) -> Path:
         """Write the drawn picture to a file; the ending says the format.
 
@@ -206,26 +200,24 @@ class Prediction:
 
     def caption(self) -> list[str]:
         """What a reader needs beside the picture, part by part."""
-        time = f"{self.timing.e2e * 1000:.0f} ms E2E"
+        time = f"{milliseconds(self.timing.e2e)} E2E"
         if self.timing.exec is not None:
-            time += f", {self.timing.exec * 1000:.0f} ms Exec"
+            time += f", {milliseconds(self.timing.exec)} Exec"
         if self.timing.load and self.timing.load >= 0.001:
-            time += f", {self.timing.load * 1000:.0f} ms loading the model first"
+            time += f", {milliseconds(self.timing.load)} loading the model first"
         width, height = self.upload.size
         return [
             self.summary(),
             f"{self.model} on {self.host} ({self.api_version})",
             time,
-            f"sent {width} x {height}, {self.upload.nbytes / 1000:,.0f} kB",
+            f"sent {width} x {height}, {kilobytes(self.upload.nbytes)}",
         ]
 
-    def __repr__(self) -> str:
-        from rfhosted.display import html
+    def _title(self) -> str:
+        return " · ".join(self.caption())
 
-        lines = [" · ".join(self.caption()), *self.notes]
-        if rows := self.rows()[:10]:
-            lines.append(html.text_table(rows))
-        return "\n".join(lines)
+    def _notes(self) -> Sequence[str]:
+        return self.notes
 
     def html(
         self,
@@ -243,8 +235,6 @@ class Prediction:
             table_rows: Rows of the table at most; 0 for none.
             options: What ``draw`` takes.
         """
-        from rfhosted.display import html
-
         draw: Callable[..., Image.Image] = self.draw  # each task has options of its own
         return html.card(
             draw(max_side=max_side, **options),

@@ -6,13 +6,14 @@ import functools
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
-from rfhosted.prediction.base import DISPLAY_SIZE, Prediction, Row
+from rfhosted.outputs.values import ClassScore
+from rfhosted.prediction.base import DISPLAY_SIZE, Prediction
 
 if TYPE_CHECKING:
     import supervision as sv
     from PIL import Image
 
-    from rfhosted.outputs.values import ClassScore
+    from rfhosted.display.tables import Row
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -62,16 +63,23 @@ class ClassificationPrediction(Prediction):
 
     def rows(self) -> list[Row]:
         """One dict a class, best first."""
+        present = frozenset(self.predicted_classes)
         return [
-            {
-                "rank": rank,
-                "class_name": entry.class_name,
-                "class_id": entry.class_id,
-                "confidence": entry.confidence,
-                "predicted": entry.class_name in self.predicted_classes,
-            }
+            self._row(rank, entry, predicted=entry.class_name in present)
             for rank, entry in enumerate(self.scores, start=1)
         ]
+
+    def _row(self, rank: int, entry: ClassScore, *, predicted: bool) -> Row:
+        return {
+            "rank": rank,
+            "class_name": entry.class_name,
+            "class_id": entry.class_id,
+            "confidence": entry.confidence,
+            "predicted": predicted,
+        }
+
+    def _example_row(self) -> Row:
+        return self._row(1, ClassScore("", 0, 0.0), predicted=False)
 
     def draw(self, *, max_side: int = DISPLAY_SIZE, top: int = 5) -> Image.Image:
         """The picture with its best classes as bars beside it: PIL RGB.

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
 from rfhosted.hosted import COCO_KEY_POINTS
-from rfhosted.prediction.base import DISPLAY_SIZE, Prediction, Row
+from rfhosted.outputs.values import Detection
+from rfhosted.prediction.base import DISPLAY_SIZE, Prediction
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     import supervision as sv
     from PIL import Image
 
-    from rfhosted.outputs.values import Detection
+    from rfhosted.display.tables import Row
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -58,15 +59,18 @@ class _Objects(Prediction):
 
     def rows(self) -> list[Row]:
         """One dict an object: class, confidence and box corners in pixels."""
-        return [
-            {
-                "class_name": item.class_name,
-                "class_id": item.class_id,
-                "confidence": item.confidence,
-                **dict(zip(("x1", "y1", "x2", "y2"), item.box, strict=True)),
-            }
-            for item in self.objects
-        ]
+        return [self._row(item) for item in self.objects]
+
+    def _row(self, item: Detection) -> Row:
+        return {
+            "class_name": item.class_name,
+            "class_id": item.class_id,
+            "confidence": item.confidence,
+            **dict(zip(("x1", "y1", "x2", "y2"), item.box, strict=True)),
+        }
+
+    def _example_row(self) -> Row:
+        return self._row(Detection("", 0, 0.0, (0.0, 0.0, 0.0, 0.0)))
 
     def draw(
         self,
@@ -180,11 +184,12 @@ class KeypointPrediction(_Objects):
         )
 
     def rows(self) -> list[Row]:
-        """One dict an object, its key points by name: (x, y, confidence)."""
-        return [
-            row | {"key_points": {p.class_name: (p.x, p.y, p.confidence) for p in item.key_points}}
-            for row, item in zip(super().rows(), self.objects, strict=True)
-        ]
+        """One dict an object, its keypoints by name: (x, y, confidence)."""
+        return super().rows()
+
+    def _row(self, item: Detection) -> Row:
+        points = {p.class_name: (p.x, p.y, p.confidence) for p in item.key_points}
+        return super()._row(item) | {"key_points": points}
 
 
 def _with_sure_points(item: Detection, least: float) -> Detection:

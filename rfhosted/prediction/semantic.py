@@ -6,7 +6,7 @@ import functools
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
-from rfhosted.prediction.base import DISPLAY_SIZE, Prediction, Row
+from rfhosted.prediction.base import DISPLAY_SIZE, Prediction
 
 if TYPE_CHECKING:
     import numpy as np
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import supervision as sv
     from PIL import Image
 
+    from rfhosted.display.tables import Row
     from rfhosted.outputs.values import ClassMap
 
 
@@ -105,6 +106,9 @@ class SemanticPrediction(Prediction):
     def rows(self) -> list[Row]:
         """One dict for each class present, background apart, with its share of the picture."""
         return [dict(row) for row in self._shares]
+
+    def _example_row(self) -> Row:
+        return {"class_name": "", "class_id": 0, "confidence": 0.0, "share": 0.0}
 
     def draw(self, *, max_side: int = DISPLAY_SIZE, labels: bool = True) -> Image.Image:
         """The picture with its classes painted over it and a legend: PIL RGB.

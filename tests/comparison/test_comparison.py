@@ -312,9 +312,9 @@ def test_payload_and_latency_stand_beside_each_other():
     sides = {row["what"]: (row["A"], row["B"]) for row in compare(p, q).sides()}
     assert sides["version"] == ("v2", "v1")
     assert sides["sent"] == ("100 x 80 pixels", "50 x 40 pixels")
-    assert sides["request"] == ("1 kB", "99 kB")
+    assert sides["request"] == ("1.2 kB", "99 kB")
     assert sides["E2E"] == ("250 ms", "500 ms, 250 ms of it loading the model")
-    assert sides["Exec"] == ("125 ms", "not told")
+    assert sides["Exec"] == ("125 ms", "not reported")
     assert sides["confidence from"] == ("0.40", "0.40")
 
 
@@ -353,8 +353,9 @@ def test_names_are_text_and_never_markup():
 
 def test_a_terminal_sees_it_too():
     text = repr(compare(objects(thing()), objects()))
-    assert text.startswith("0% agreement: 0 in both, 1 only in A, 0 only in B\nwhat ")
+    assert text.startswith("0% agreement: 0 in both, 1 only in A, 0 only in B\nwhere ")
     assert "only A  dog" in text
+    assert "E2E  " in text
 
 
 def test_real_answers_of_two_models_compare_by_name(scripted):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 
 import pytest
-from display.test_html import EVIL, Tree
 
 from rfhosted.display.tables import Table
+from support.html_tree import EVIL, Tree
 
 
 class Latencies(Table):

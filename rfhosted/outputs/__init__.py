@@ -1,1 +1,4 @@
-"""What a model outputs, as plain values, and how two such outputs match. No JSON, no drawing."""
+"""What a model outputs, as plain values; how two outputs match; how results become files.
+
+No JSON of a server, no drawing.
+"""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import numbers
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from rfhosted.display import html
 from rfhosted.display.tables import Row, Table
 from rfhosted.display.units import kilobytes, milliseconds
 from rfhosted.images.upload import scaled
+from rfhosted.outputs.files import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -184,15 +186,23 @@ class Prediction(Table):
         """Write the drawn picture to a file; the ending says the format.
 
         Args:
-            path: Where to; JPEG, PNG, WebP.
+            path: Where to; JPEG, PNG, WebP. ``~`` is the home folder.
             max_side: Longest side in pixels; None draws at the original size.
             options: What ``draw`` takes.
+
+        Raises:
+            ValueError: The ending names no image format.
         """
-        target = Path(path)
+        from PIL import Image
+
         side = max_side or max(self.source_image.size)
         draw: Callable[..., Image.Image] = self.draw  # each task has options of its own
-        draw(max_side=side, **options).save(target)
-        return target
+        file_format = Image.registered_extensions().get(Path(path).suffix.lower())
+        if file_format is None:
+            raise ValueError(f"{str(path)!r} needs an ending such as .jpg, .png or .webp.")
+        file = io.BytesIO()
+        draw(max_side=side, **options).save(file, file_format)
+        return write_whole(path, file.getvalue())
 
     def summary(self) -> str:
         """What was found, in a few words: ``3 objects: 2 dog, 1 cat``."""

@@ -26,6 +26,6 @@ def test_the_ending_chooses_the_format(prediction, tmp_path, monkeypatch, ending
 def test_a_file_without_an_image_ending_is_refused_and_kept(prediction, tmp_path):
     path = tmp_path / "notes.txt"
     path.write_text("kept")
-    with pytest.raises(ValueError, match="notes.txt"):
+    with pytest.raises(ValueError, match="notes"):
         prediction.save(path)
     assert path.read_text() == "kept"

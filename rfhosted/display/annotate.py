@@ -12,13 +12,15 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from rfhosted.display.fonts import fitted, pieces_for, width_of, write
-from rfhosted.display.palette import colour, ink
+from rfhosted.display.labels import CROWD, font_size, side, write_labels
+from rfhosted.display.palette import colour
+from rfhosted.display.units import percent
 from rfhosted.hosted import COCO_KEY_POINTS
 from rfhosted.outputs import masks as mask_tools
 
 if TYPE_CHECKING:
     import types
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     import numpy.typing as npt
 
@@ -28,10 +30,6 @@ if TYPE_CHECKING:
 
 LAYERS = ("masks", "polygons", "boxes", "keypoints")
 _OPACITY = 0.45
-#: Objects from which on labels leave the percentage out, and shrink.
-_CROWD = 25
-#: Part of the picture that labels may cover.
-_LABELLED = 0.3
 _PANEL, _PANEL_INK, _BAR_BED = (255, 255, 255), (32, 32, 32), (230, 230, 230)
 #: The COCO person skeleton: pairs of key-point slots that a line joins.
 _COCO_EDGES = (
@@ -76,7 +74,7 @@ def draw_objects(
         ValueError: There is no such layer.
     """
     chosen = _default_layers(found) if layers is None else _checked(layers)
-    width = line_width or math.ceil(_side(image.size) / (500 if len(found) > _CROWD else 330))
+    width = line_width or math.ceil(side(image.size) / (500 if len(found) > CROWD else 330))
     shown = sorted(found, key=lambda item: -_area(item))  # the small ones on top
     if not shown:
         return image.copy()
@@ -87,7 +85,7 @@ def draw_objects(
             scene = getattr(painter, layer)(scene)
     drawn = Image.fromarray(np.ascontiguousarray(scene[:, :, ::-1]))
     if labels:
-        _write_labels(drawn, shown, painter.detections.xyxy, confidences=confidences, line=width)
+        write_labels(drawn, shown, painter.detections.xyxy, confidences=confidences, line=width)
     return drawn
 
 
@@ -203,102 +201,6 @@ class _Painter:
         return painted
 
 
-def _write_labels(
-    image: Image.Image,
-    found: Sequence[Detection],
-    boxes: npt.NDArray[np.float32],
-    *,
-    confidences: bool,
-    line: int,
-) -> None:
-    """Class names at the boxes, inside the picture, clear of each other.
-
-    A label that finds no room is left out, as are those that would bury the picture: the colour
-    still tells the class, and the table names every object. Not by supervision's annotators:
-    those take one font for all labels, leave the frame and cover each other.
-    """
-    crowd = len(found) > _CROWD
-    size = _font_size(image.size, crowd=crowd)
-    pad = max(1, size // 5)
-    height = size * 1.25 + pad
-    left_over = _LABELLED * image.width * image.height
-    pen = ImageDraw.Draw(image)
-    taken: list[tuple[float, float, float, float]] = []
-    for i in _most_telling(found):
-        item = found[i]
-        percent = f" {_percent(item.confidence)}" if confidences and not crowd else ""
-        text = fitted(item.class_name, item.class_id, percent, size, image.width - 1 - 2 * pad)
-        width = width_of(text) + 2 * pad
-        spot = _free_spot(boxes[i], (width, height), image.size, taken, line)
-        if spot is None or width * height > left_over:
-            continue
-        left_over -= width * height
-        x, y = spot
-        taken.append((x, y, x + width, y + height))
-        background = colour(item.class_name)
-        pen.rectangle(taken[-1], fill=background)
-        write(pen, x + pad, y + height / 2, text, ink(background))
-
-
-def _most_telling(found: Sequence[Detection]) -> list[int]:
-    """Places in ``found``: the surest object of each class, then the others, surest first."""
-    order = sorted(range(len(found)), key=lambda i: -found[i].confidence)
-    first: dict[str, int] = {}
-    for i in order:
-        first.setdefault(found[i].class_name, i)
-    leading = set(first.values())
-    return sorted(order, key=lambda i: i not in leading)
-
-
-def _free_spot(
-    box: npt.NDArray[np.float32],
-    size: tuple[float, float],
-    frame: tuple[int, int],
-    taken: Iterable[tuple[float, float, float, float]],
-    line: int,
-) -> tuple[float, float] | None:
-    """Left top of a label: above its box, inside it, below it; the first that covers no other."""
-    x1, y1, x2, y2 = map(float, box)
-    width, height = size
-    half = line / 2
-    wishes = (
-        (x1 - half, y1 - height - half),
-        (x1 - half, y1 - half),
-        (x2 - width + half, y1 - height - half),
-        (x1 - half, y2 + half),
-        (x1 - half, y2 - height + half),
-        (x2 - width + half, y2 + half),
-    )
-    if max(x2 - x1, y2 - y1) < height:
-        taken = (*taken, (x1, y1, x2, y2))  # a label must not hide what it names
-    room = frame[0] - 1 - width, frame[1] - 1 - height
-    if min(room) < 0:
-        return None
-    for wish_x, wish_y in wishes:
-        x, y = min(max(wish_x, 0), room[0]), min(max(wish_y, 0), room[1])
-        if not any(
-            x < right and left < x + width and y < bottom and top < y + height
-            for left, top, right, bottom in taken
-        ):
-            return x, y
-    return None
-
-
-def _side(size: tuple[int, int]) -> float:
-    """Side of the square of the same area: a panorama is no large picture."""
-    return math.sqrt(size[0] * size[1])
-
-
-def _font_size(size: tuple[int, int], *, crowd: bool = False) -> int:
-    """Pixels: readable on a crop of 200 pixels, on a panorama and on a photo."""
-    side = _side(size)
-    return round(max(11, side / 52) * (0.75 if crowd and side > 600 else 1))
-
-
-def _percent(fraction: float) -> str:
-    return "<1%" if 0 < fraction < 0.005 else f"{fraction:.0%}"
-
-
 def draw_class_map(
     image: Image.Image,
     class_ids: npt.NDArray[np.uint8],
@@ -341,13 +243,13 @@ def draw_class_map(
 
 
 def _with_legend(image: Image.Image, entries: Sequence[tuple[str, int, float]]) -> Image.Image:
-    size = _font_size(image.size)
+    size = font_size(image.size)
     wide = max(image.width, size * 14)
     step, gap = round(size * 1.7), size
     x, y = gap // 2, 0
     places = []
     for name, number, share in entries:
-        text = fitted(name, number, f" {_percent(share)}", size, wide - size * 2.4 - gap)
+        text = fitted(name, number, f" {percent(share)}", size, wide - size * 2.4 - gap)
         width = round(size * 1.4 + width_of(text)) + gap
         if x > gap and x + width > wide:
             x, y = gap // 2, y + step
@@ -374,7 +276,7 @@ def draw_scores(image: Image.Image, ranked: Sequence[ClassScore], *, top: int = 
     shown = ranked[:top]
     if not shown:
         return image.copy()
-    size = _font_size(image.size)
+    size = font_size(image.size)
     row, pad = round(size * 1.8), size // 2
     wide = max(image.width, size * 18)
     lines = [fitted(e.class_name, e.class_id, "", size, wide * 0.55) for e in shown]
@@ -388,7 +290,7 @@ def draw_scores(image: Image.Image, ranked: Sequence[ClassScore], *, top: int = 
         length = max(1, (right - left) * min(1, entry.confidence))
         pen.rectangle((left, upper, right, lower), fill=_BAR_BED)
         pen.rectangle((left, upper, left + length, lower), fill=colour(entry.class_name))
-        score = pieces_for(_percent(entry.confidence), size) or ()
+        score = pieces_for(percent(entry.confidence), size) or ()
         write(pen, pad, middle, name, _PANEL_INK)
         write(pen, wide - pad - width_of(score), middle, score, _PANEL_INK)
     return panel

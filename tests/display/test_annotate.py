@@ -9,71 +9,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from PIL import Image
 
 from rfhosted.display import annotate
 from rfhosted.display.annotate import draw_class_map, draw_objects, draw_scores
 from rfhosted.display.palette import colour
 from rfhosted.hosted import COCO_KEY_POINTS
-from rfhosted.outputs import masks
-from rfhosted.outputs.values import ClassScore, Detection, KeyPoint, Polygon
-
-GREY = 128
-
-
-def grey(size):
-    return Image.new("RGB", size, (GREY,) * 3)
-
-
-def thing(name="dog", box=(20, 20, 80, 60), confidence=0.9, **more):
-    return Detection(name, 3, confidence, box, **more)
-
-
-def pixels(image):
-    return np.asarray(image).astype(int)
-
-
-def painted(image):
-    return (pixels(image) != GREY).any(axis=2)
-
-
-def of_colour(image, name):
-    return (pixels(image) == colour(name)).all(axis=2)
-
-
-def bounds(where):
-    ys, xs = np.nonzero(where)
-    return int(xs.min()), int(ys.min()), int(xs.max()), int(ys.max())
-
-
-def ring(size=(100, 100)):
-    """A mask with a hole: columns and rows 20 to 79, less 40 to 59."""
-    grid = np.zeros(size[::-1], bool)
-    grid[20:80, 20:80] = True
-    grid[40:60, 40:60] = False
-    flat = grid.T.ravel()
-    edges = np.flatnonzero(np.diff(flat)) + 1
-    return masks.rle(grid.shape, np.diff(np.concatenate(([0], edges, [flat.size]))))
-
-
-def label_places(image, found, monkeypatch, **options):
-    """Where the labels are (left, top, right, bottom), in the order of writing."""
-    places = []
-    real = annotate.ImageDraw.Draw
-
-    def spy(canvas):
-        pen = real(canvas)
-        rectangle = pen.rectangle
-        pen.rectangle = lambda area, **k: (places.append(area), rectangle(area, **k))
-        return pen
-
-    monkeypatch.setattr(annotate.ImageDraw, "Draw", spy)
-    drawn = draw_objects(image, found, image.size, **options)
-    monkeypatch.undo()
-    return drawn, places
-
+from rfhosted.outputs.values import ClassScore, KeyPoint, Polygon
+from support.drawing import GREY, bounds, crowd, grey, of_colour, painted, pixels, ring, thing
 
 # Boxes
 
@@ -144,16 +87,6 @@ def test_a_box_of_a_pixel_can_be_seen(box):
     assert right - left <= 6
 
 
-@pytest.mark.parametrize("box", [(50, 40, 51, 41), (99, 79, 100, 80), (0, 0, 1, 1), (0, 79, 1, 80)])
-def test_a_label_does_not_hide_a_box_of_a_pixel(box, monkeypatch):
-    image = grey((400, 320))
-    box = tuple(4 * v for v in box)
-    drawn, (label,) = label_places(image, [thing(box=box)], monkeypatch)
-    seen = of_colour(drawn, "dog")
-    seen[int(label[1]) : int(label[3]) + 1, int(label[0]) : int(label[2]) + 1] = False
-    assert seen.any()
-
-
 @pytest.mark.parametrize("box", [(-50, -40, 150, 120), (-1, -1, 101, 81), (-9e9, -1e7, 9e9, 1e7)])
 def test_a_box_over_the_edge_is_closed_at_the_edge(box):
     drawn = draw_objects(grey((100, 80)), [thing(box=box)], (100, 80), labels=False)
@@ -197,84 +130,6 @@ def test_line_width_is_what_was_asked_for():
         grey((200, 150)), [thing(box=(50, 50, 150, 100))], (200, 150), line_width=7, labels=False
     )
     assert 7 <= of_colour(drawn, "dog")[75, 30:70].sum() <= 9  # OpenCV rounds the ends
-
-
-# Labels
-
-
-def overlap(a, b):
-    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
-
-
-def crowd(count, size, seed=0):
-    rng = np.random.default_rng(seed)
-    corners = rng.uniform(0, 0.85, (count, 2)) * size
-    sides = rng.uniform(0.03, 0.15, (count, 2)) * size
-    return [
-        thing(f"class {i % 9}", (*a, *(a + b)), float(rng.uniform(0.3, 1)))
-        for i, (a, b) in enumerate(zip(corners, sides, strict=True))
-    ]
-
-
-@given(
-    st.lists(
-        st.tuples(
-            *[st.floats(-200, 700)] * 4,
-            st.sampled_from(["dog", "a", "x" * 80, "安全帽", "", "a\nb", "\ud800"]),
-        ),
-        max_size=12,
-    ),
-    st.sampled_from([(200, 200), (500, 60), (40, 400), (30, 20), (1, 1), (640, 480)]),
-)
-@settings(max_examples=60, deadline=None)
-def test_labels_stay_inside_and_clear_of_each_other(boxes, size):
-    found = [thing(name, tuple(box)) for *box, name in boxes]
-    with pytest.MonkeyPatch.context() as patch:
-        drawn, labels = label_places(grey(size), found, patch)
-    assert drawn.size == size
-    for i, (left, top, right, bottom) in enumerate(labels):
-        assert 0 <= left < right <= size[0] - 1
-        assert 0 <= top < bottom <= size[1] - 1
-        assert not any(overlap(labels[i], other) for other in labels[:i])
-
-
-@pytest.mark.parametrize(("size", "named"), [((1024, 768), 90), ((200, 150), 8), ((1024, 128), 15)])
-def test_a_hundred_objects_leave_the_picture_to_be_seen(size, named, monkeypatch):
-    found = crowd(100, size)
-    drawn, labels = label_places(grey(size), found, monkeypatch)
-    assert len(labels) >= named
-    covered = sum((right - left) * (bottom - top) for left, top, right, bottom in labels)
-    assert covered <= 0.3 * size[0] * size[1]
-    for i in range(9):  # each class is there, by its colour
-        assert of_colour(drawn, f"class {i}").any()
-
-
-def test_each_class_is_named_before_any_is_named_twice():
-    found = [
-        thing("dog", confidence=0.9),
-        thing("dog", confidence=0.8),
-        thing("cat", confidence=0.1),
-        thing("cat", confidence=0.2),
-    ]
-    assert annotate._most_telling(found) == [0, 3, 1, 2]
-
-
-def test_labels_and_percentages_can_be_left_out(monkeypatch):
-    image, found = grey((400, 300)), [thing(box=(100, 100, 300, 200))]
-    _, (full,) = label_places(image, found, monkeypatch)
-    _, (bare,) = label_places(image, found, monkeypatch, confidences=False)
-    _, none = label_places(image, found, monkeypatch, labels=False)
-    assert full[2] - full[0] > bare[2] - bare[0]
-    assert not none
-
-
-def test_a_label_has_the_colour_of_its_class_and_letters_of_good_contrast():
-    drawn = pixels(
-        draw_objects(grey((400, 300)), [thing("person", (100, 100, 300, 200))], (400, 300))
-    )
-    label = drawn[84:96, 102:150]
-    assert (label == colour("person")).all(axis=2).mean() > 0.4
-    assert (label == 0).all(axis=2).any()  # black on vermilion
 
 
 # Masks
@@ -477,13 +332,6 @@ def test_bars_are_no_more_than_asked_for_and_never_longer_than_whole():
     beds = bounds(of_colour(panel, "class 0"))
     assert beds[2] < 200 - 30  # the score stands beside it
     assert draw_scores(grey((200, 150)), ranked, top=0).size == (200, 150)
-
-
-@pytest.mark.parametrize(
-    ("value", "text"), [(0.0, "0%"), (0.004, "<1%"), (0.006, "1%"), (0.126, "13%"), (1.0, "100%")]
-)
-def test_small_is_not_nothing(value, text):
-    assert annotate._percent(value) == text
 
 
 # The whole

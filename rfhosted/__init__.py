@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from rfhosted.client import Client, predict
     from rfhosted.comparison.comparison import Comparison, compare
     from rfhosted.comparison.size_sweep import Sweep, sweep
+    from rfhosted.endpoints.call import Call
     from rfhosted.errors import (
         AuthenticationError,
         HostedError,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 #: Public name -> the module that it comes from, imported when the name is first used.
 _HOMES = {
     "client": ("Client", "predict"),
+    "endpoints.call": ("Call",),
     "comparison.comparison": ("Comparison", "compare"),
     "comparison.size_sweep": ("Sweep", "sweep"),
     "errors": (
@@ -59,6 +61,7 @@ __all__ = [
     "ApiVersion",
     "AuthenticationError",
     "Benchmark",
+    "Call",
     "Client",
     "Comparison",
     "Explorer",

@@ -1,85 +1,59 @@
-"""The way of one picture: an upload, a response, a prediction."""
+"""From an image to a prediction: prepare a request, send it, read the response."""
 
 from __future__ import annotations
 
 import functools
+import math
+import numbers
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from rfhosted import hosted
-from rfhosted.endpoints import embedded, model_info
-from rfhosted.endpoints.image_tasks import parse
-from rfhosted.endpoints.routing import (
-    LOCAL,
-    Route,
-    check_region,
-    checked_base_url,
-    find_route,
-)
+from rfhosted.endpoints import image_tasks, model_info
+from rfhosted.endpoints.call import Call, Prepared
+from rfhosted.endpoints.routing import Route, check_region, checked_base_url, find_route
+from rfhosted.errors import AuthenticationError
 from rfhosted.hosted import ApiVersion, Region, Task
 from rfhosted.images import sources
-from rfhosted.images.upload import ImageSize, Upload, check_size, fit
 from rfhosted.keys import ApiKey, find_key
-from rfhosted.prediction import Prediction, Timing, check_fraction, prediction_of
-from rfhosted.transport import request as wire
+from rfhosted.prediction import Prediction, Timing, prediction_of
 from rfhosted.transport.session import Reply, Transport, seconds_of
 
 if TYPE_CHECKING:
     from rfhosted.images.sources import ImageLike, SourceImage
+    from rfhosted.images.upload import ImageSize
     from rfhosted.transport.connection import Stop
+    from rfhosted.transport.request import SupportsSend
 
-_DERIVED = "The masks are derived from boxes and a class map: no network was trained for them."
+_DERIVED = "The masks are derived from boxes and a class map, not output by a trained model."
 _V2_IS_RECOMMENDED = "v1 is the legacy API: Roboflow recommends V2 (api_version='v2')."
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A question that can be sent: see ``Client.prepare``.
-
-    Attributes:
-        route: Which model is asked, and where.
-        picture: The picture that the answer will be about.
-        request: What is sent, less the key.
-        upload: What became of the picture.
-        confidence: The threshold that is asked for, fraction in [0, 1].
-        seconds: Reading, decoding, scaling and encoding took so long.
-    """
-
-    route: Route
-    source_image: SourceImage
-    request: wire.Request
-    upload: Upload
-    confidence: float
-    seconds: float
-
-    @property
-    def file(self) -> bytes:
-        """The picture's file as it is sent: the upload without the form around it."""
-        return wire.file_in(self.request.body)
+_LONGEST_TIMEOUT = 86_400.0  # a day, in seconds: more overflows in sockets
 
 
 class Client:
-    """Asks the hosted API, a server of your own, or the models of this machine.
+    """Sends images to the hosted API, to a server of your own, or to the local models.
 
     With neither a key nor ``base_url`` the client is local: the embedded server starts in this
-    process when it is first needed.
+    process when it is first needed. A client may be used from many threads. A pickled client
+    holds no key: where it is loaded, the key is looked for again.
 
     Args:
         api_key: Else ROBOFLOW_API_KEY, else ``.env`` in the working directory, else Colab's secret
             of that name, else none.
         api_version: "v2" or "v1"; ``predict`` may choose another.
-        base_url: One server for every task and both versions (self-hosted, dedicated).
+        base_url: One server for every task and both versions (self-hosted, dedicated). An address
+            of the hosted API is known as such and settles version and region.
         region: "us" or "eu"; the EU has V2 only.
         timeout: Seconds for one try, all of it.
         retries: How many further tries at most, where they help (429, 502 once, 503, 504, no
             connection); all tries and pauses together take two timeouts at most.
+        transport: Sends the requests: anything with ``send`` as ``rfhosted.transport`` has it;
+            None for HTTP.
 
     Raises:
         AuthenticationError: The key holds characters that no key has.
         UnsupportedError: v1 in a region that has none.
-        ValueError: Another argument makes no sense.
+        ValueError, TypeError: Another argument makes no sense.
     """
 
     # A traceback may show a client whose arguments were refused halfway.
@@ -97,6 +71,7 @@ class Client:
         region: Region | str = Region.US,
         timeout: float = 60.0,
         retries: int = 3,
+        transport: SupportsSend | None = None,
     ) -> None:
         # First of all, so that no traceback of what follows shows a key among its variables.
         if isinstance(api_key, str):
@@ -105,50 +80,75 @@ class Client:
         self.api_version = ApiVersion(api_version)
         self.region = Region(region)
         self.base_url = checked_base_url(base_url)
-        if timeout <= 0 or retries < 0:
-            raise ValueError("timeout is more than 0 seconds, retries is 0 or more.")
-        self.timeout = timeout
-        self.retries = retries
-        if base_url is None:
-            check_region(self.api_version, self.region)
-        self._transport = Transport()
+        if self.base_url and (known := hosted.hosted_version(self.base_url)):
+            self.api_version, self.region = known
+        self.timeout = _checked_timeout(timeout)
+        self.retries = _checked_retries(retries)
+        check_region(self.api_version, self.region)
+        self._custom_transport = transport
+        self._key_was_pickled = False
+        self._open_transport()
+
+    def _open_transport(self) -> None:
+        """Make the parts that live in one process only."""
+        http = self._custom_transport
+        # Image URLs are fetched by HTTP, whatever sends the requests.
+        self._http = http if isinstance(http, Transport) else Transport()
+        self.transport: SupportsSend = self._custom_transport or self._http
         self._sizes = model_info.Sizes()
-        self._told_of_v2 = False
+        self._noted_v2 = False
+
+    def _settings(self) -> dict[str, Any]:
+        return {
+            "api_version": self.api_version,
+            "base_url": self.base_url,
+            "region": self.region,
+            "timeout": self.timeout,
+            "retries": self.retries,
+        }
+
+    def __getstate__(self) -> dict[str, Any]:
+        transport = self._custom_transport
+        return self._settings() | {"transport": transport, "has_key": self.has_key}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        had_key = state.pop("has_key")
+        self.__init__(**state)  # type: ignore[misc]  # a loaded client is made like a new one
+        self._key_was_pickled = had_key and self._key is None
+
+    def __deepcopy__(self, memo: object) -> Client:
+        return self.replace()
 
     @property
     def is_local(self) -> bool:
-        """Whether the models of this machine answer: neither a key nor ``base_url``."""
+        """Whether the local models are used: there is neither a key nor ``base_url``."""
         return self._key is None and self.base_url is None
 
     @property
     def has_key(self) -> bool:
-        """Whether there is a key; the key itself is told to nobody."""
+        """Whether there is an API key; the key itself is never shown."""
         return self._key is not None
 
-    def with_key(self, api_key: str) -> Client:
-        """Another client, of the same settings, with this key.
+    def replace(self, **changes: Any) -> Client:
+        """The same client with some arguments changed; it shares the open connections.
 
         Args:
-            api_key: The key.
+            changes: Arguments of ``Client``: ``client.replace(retries=0)``.
 
         Raises:
-            AuthenticationError: The key holds characters that no key has.
+            AuthenticationError, UnsupportedError, ValueError, TypeError: As ``Client``.
         """
-        return Client(
-            api_key,
-            api_version=self.api_version,
-            base_url=self.base_url,
-            region=self.region,
-            timeout=self.timeout,
-            retries=self.retries,
-        )
+        settings = {"api_key": self._key, "transport": self._custom_transport or self._http}
+        return Client(**settings | self._settings() | changes)
 
     def __repr__(self) -> str:
         if self.is_local:
-            where = "this machine's own models, no key"
+            where = "local models, no key"
         else:
             where = self.base_url or f"hosted, region {self.region}"
             where += ", key set" if self._key else ", no key"
+        if self._custom_transport and self._custom_transport is not self._http:
+            where += f", {self._custom_transport!r}"
         return f"Client({self.api_version}: {where})"
 
     def predict(
@@ -162,131 +162,102 @@ class Client:
         confidence: float | None = None,
         overlap: float = hosted.DEFAULT_OVERLAP,
     ) -> Prediction:
-        """Send one picture to one model.
+        """Send one image to one model.
 
         Args:
             image: Path, http(s) URL, data URI, bytes, file object, PIL image, or numpy array
                 (height, width, 3) of uint8, RGB.
-            model: "project/3", "workspace/slug" or a public name ("rfdetr-nano"); None for a good
-                default for the task, the version and the place.
-            task: What the model answers; needed where nothing else tells it (own models on v1).
+            model: "project/3", "workspace/slug", a public name ("rfdetr-nano"), or the address of
+                a model's page; None for a default that suits the task, the version and the place.
+            task: What the model outputs; needed where nothing else tells it (own models on v1).
             api_version: "v1" or "v2"; None for the client's.
-            image_size: Longest side sent, in pixels, never more than the picture's; "original"; or
+            image_size: Longest side sent, in pixels, never more than the image's; "original"; or
                 None for the model's input size where it is known, else 1024.
             confidence: Least confidence, fraction in [0, 1]; None for 0.4, or 0 for classification.
-            overlap: Largest IoU of two boxes of one class, fraction in [0, 1].
+            overlap: IoU threshold of non-maximum suppression, fraction in [0, 1].
 
         Raises:
             HostedError: See ``rfhosted.errors``; each says the next step.
             ValueError, TypeError: An argument makes no sense; nothing was sent.
         """
-        prepared = self.prepare(
-            image,
+        call = Call(
             model,
-            task=task,
-            api_version=api_version,
-            image_size=image_size,
-            confidence=confidence,
-            overlap=overlap,
+            task,  # type: ignore[arg-type]  # Call takes their strings as well
+            api_version,  # type: ignore[arg-type]
+            image_size,
+            confidence,
+            overlap,
         )
-        return self.send(prepared)
+        return self.send(self.prepare(image, call))
 
     def prepare(
-        self,
-        image: ImageLike,
-        model: str | None = None,
-        *,
-        task: Task | str | None = None,
-        api_version: ApiVersion | str | None = None,
-        image_size: ImageSize = None,
-        confidence: float | None = None,
-        overlap: float = hosted.DEFAULT_OVERLAP,
-        ask_platform: bool = True,
+        self, image: ImageLike, call: Call | None = None, *, ask_platform: bool = True
     ) -> Prepared:
-        """What ``predict`` would send, to look at or to ``send``; nothing is sent to a model.
+        """What ``predict`` would send, to look at or to ``send``; no request goes to a model.
 
         Args:
-            image: This and the others as ``predict`` takes them.
-            model: See there.
-            task: See there.
-            api_version: See there.
-            image_size: See there.
-            confidence: See there.
-            overlap: See there.
-            ask_platform: Whether the platform may be asked for a model's input size.
+            image: As ``predict`` takes it.
+            call: What is requested; None for every default.
+            ask_platform: Whether the model's input size may be looked up on the platform.
 
         Raises:
             HostedError: What can be told before sending.
             ValueError, TypeError: An argument makes no sense.
         """
-        check_fraction("confidence", confidence)
-        check_fraction("overlap", overlap)
-        check_size(image_size)
-        version = ApiVersion(api_version or self.api_version)
-        route = self.route(model, task=task, api_version=version)
-        if confidence is None:
-            ranking = route.task is Task.CLASSIFICATION
-            confidence = 0.0 if ranking else hosted.DEFAULT_CONFIDENCE
-        address = _address(route)
+        call = call or Call()
+        route = self.route(call)
+        call = call.settled(route.version, route.task)
+        address = route.address()
         image = self._fetched(image)
-        import cv2  # noqa: F401 - loading it is no part of preparing a picture
+        import cv2  # noqa: F401 - loading it is not a part of preparing an image
 
         began = time.perf_counter()
-        picture = sources.load(image)
-        asked = time.perf_counter()
-        longest = self._longest_side(route, picture, image_size, ask=ask_platform)
-        asked = time.perf_counter() - asked
-        params = wire.parameters(
-            route.task, version, route.host, confidence=confidence, overlap=overlap
-        )
-        request, upload = _request(route, f"{address}/{route.model}", params, picture, longest)
-        seconds = time.perf_counter() - began - asked
-        return Prepared(route, picture, request, upload, confidence, seconds)
+        source_image = sources.load(image)
+        loaded = time.perf_counter()
+        longest = self._longest_side(route, source_image, call.image_size, ask=ask_platform)
+        looked_up = time.perf_counter()
+        request, upload, file = image_tasks.build(route, address, call, source_image, longest)
+        seconds = time.perf_counter() - looked_up + loaded - began
+        return Prepared(call, route, source_image, request, upload, file, seconds)
 
     def open(self, image: ImageLike) -> SourceImage:
-        """An image of any kind as a picture that ``predict`` takes too; a URL is fetched once.
+        """Any kind of image as one that ``predict`` takes too; a URL is fetched once.
 
         Args:
             image: As ``predict`` takes it.
 
         Raises:
-            ImageError: Not to be had, or not an image.
+            ImageError: It cannot be read or fetched, or is not an image.
         """
         return sources.load(self._fetched(image))
 
     def _fetched(self, image: ImageLike) -> ImageLike:
         if sources.is_url(image):
-            return self._transport.download(str(image), timeout=self.timeout)
+            return self._http.download(str(image), timeout=self.timeout)
         return image
 
-    def route(
-        self,
-        model: str | None = None,
-        *,
-        task: Task | str | None = None,
-        api_version: ApiVersion | str | None = None,
-    ) -> Route:
-        """Which model is meant and who would answer; nothing is sent.
+    def route(self, call: Call | None = None) -> Route:
+        """Which model is meant and where the request would go; nothing is sent.
 
         Args:
-            model: As ``predict`` takes it.
-            task: As ``predict`` takes it.
-            api_version: As ``predict`` takes it.
+            call: What is requested; None for every default.
 
         Raises:
             HostedError: The id cannot be routed, or not by that version, region or without a key.
         """
+        call = call or Call()
+        if self._key_was_pickled and self.base_url is None:
+            _refuse_lost_key()
         return find_route(
-            model,
-            Task(task) if task else None,
-            ApiVersion(api_version or self.api_version),
+            call,
+            call.api_version or self.api_version,
             region=self.region,
             base_url=self.base_url,
-            has_key=self._key is not None,
+            has_key=self.has_key,
         )
 
     def send(self, prepared: Prepared, *, stop: Stop | None = None) -> Prediction:
-        """Ask the model, and understand its answer.
+        """Send a request to the model, and read its response.
 
         Args:
             prepared: What ``prepare`` made.
@@ -295,11 +266,17 @@ class Client:
         Raises:
             HostedError: See ``rfhosted.errors``; each says the next step.
         """
-        route, upload, picture = prepared.route, prepared.upload, prepared.source_image
-        reply = self._send(prepared.request, route, stop)
+        route, upload, source_image = prepared.route, prepared.upload, prepared.source_image
+        # The local models take no key, and must not see one.
+        key = None if route.is_local else self._key
+        reply = self.transport.send(
+            prepared.request, key, timeout=self.timeout, retries=self.retries, stop=stop
+        )
         began = time.perf_counter()
         raw = reply.json()
-        answered, answer = parse(raw, route.task, picture=picture.size, sent=upload.size)
+        task, output = image_tasks.parse(
+            raw, route.task, picture=source_image.size, sent=upload.size
+        )
         timing = Timing(
             prepare=prepared.seconds,
             e2e=reply.e2e,
@@ -313,47 +290,34 @@ class Client:
             wait=reply.split.wait,
             download=reply.split.download,
         )
-        host = LOCAL if route.host == LOCAL else urlsplit(route.host).netloc
         shared = {
-            "source_image": picture,
-            "task": answered,
+            "source_image": source_image,
+            "task": task,
             "model": route.model,
             "api_version": route.version,
             "raw": raw,
             "upload": upload,
             "timing": timing,
             "confidence": prepared.confidence,
-            "host": f"{host}, simulated" if "simulated" in raw else host,
+            "host": f"{route.host_name}, simulated" if "simulated" in raw else route.host_name,
             "notes": self._notes(route, reply, raw),
             "received": len(reply.body),
         }
-        return prediction_of(answered, answer, shared)
-
-    def _send(self, request: wire.Request, route: Route, stop: Stop | None = None) -> Reply:
-        # The models of this machine take no key, and a key has no business there.
-        key = None if route.host == LOCAL else self._key
-        return self._transport.send(
-            request, key, timeout=self.timeout, retries=self.retries, stop=stop
-        )
+        return prediction_of(task, output, shared)
 
     def _longest_side(
-        self, route: Route, picture: SourceImage, size: ImageSize, *, ask: bool
+        self, route: Route, image: SourceImage, size: ImageSize, *, ask: bool
     ) -> int | None:
+        """Longest side to send, in pixels; None for every pixel."""
         if size == "original":
             return None
         if size is not None:
             return size
         known = hosted.input_size(route.name)
-        hosted_model = self._key is not None and self.base_url is None and route.name == route.model
-        # Nothing to ask for a picture that is smaller than any model's input.
-        if (
-            known is None
-            and ask
-            and hosted_model
-            and route.host != LOCAL
-            and max(picture.size) > 320
-        ):
-            known = self._sizes.ask(self._transport, self._key, self.region, route.model)
+        own_model = self.has_key and route.is_billable and route.name == route.model
+        # An image smaller than any model's input is sent as it is, whatever the platform says.
+        if known is None and ask and own_model and max(image.size) > 320:
+            known = self._sizes.ask(self.transport, self._key, self.region, route.model)
         return known or hosted.DEFAULT_IMAGE_SIZE
 
     def _notes(self, route: Route, reply: Reply, raw: Any) -> tuple[str, ...]:
@@ -362,15 +326,16 @@ class Client:
         if isinstance(found, list) and any(item.get("mask_source") == "derived" for item in found):
             notes.append(_DERIVED)
         if label := reply.headers.get("x-rfhosted-simulated"):
-            notes.append(f"Simulated: {label}; no model looked at the picture.")
-        if route.stands_in:
+            notes.append(f"Simulated: {label}; no model saw the image.")
+        if route.stand_in:
             notes.append(
-                f"{route.model} of this machine stands in for {route.name}, which needs an API key."
+                f"The local model {route.model} is a stand-in for {route.name}, which needs an API"
+                " key."
             )
         if reply.retries:
-            notes.append(f"Answered after {len(reply.retries)} failed: {', '.join(reply.retries)}.")
-        if route.version is ApiVersion.V1 and not self._told_of_v2:
-            self._told_of_v2 = True
+            notes.append(f"Succeeded after failed tries: {', '.join(reply.retries)}.")
+        if route.version is ApiVersion.V1 and not self._noted_v2:
+            self._noted_v2 = True
             notes.append(_V2_IS_RECOMMENDED)
         return tuple(notes)
 
@@ -396,21 +361,24 @@ def _client_for(key: ApiKey | None) -> Client:
     return Client(key)
 
 
-def _request(
-    route: Route, url: str, params: dict[str, str], picture: SourceImage, longest: int | None
-) -> tuple[wire.Request, Upload]:
-    content, upload = fit(
-        picture,
-        longest,
-        budget=hosted.REQUEST_LIMITS[route.version] - hosted.HEAD_ROOM,
-        around=wire.form_bytes,
+def _checked_timeout(timeout: float) -> float:
+    if isinstance(timeout, bool) or not isinstance(timeout, numbers.Real):
+        raise TypeError("timeout is one number of seconds for all of a try.")
+    if math.isnan(timeout) or timeout <= 0:
+        raise ValueError("timeout must be more than 0 seconds.")
+    return min(float(timeout), _LONGEST_TIMEOUT)
+
+
+def _checked_retries(retries: int) -> int:
+    if isinstance(retries, bool) or not isinstance(retries, numbers.Integral):
+        raise TypeError("retries is a whole number.")
+    if retries < 0:
+        raise ValueError("retries must be 0 or more.")
+    return int(retries)
+
+
+def _refuse_lost_key() -> NoReturn:
+    raise AuthenticationError(
+        "This client was pickled, which leaves out its API key, and no key was found here",
+        advice="Set ROBOFLOW_API_KEY in the worker, or make a new Client there.",
     )
-    body, content_type = wire.multipart(content, upload.format)
-    request = wire.Request(url, params, body, content_type, key_in_header=route.key_in_header)
-    return request, upload
-
-
-def _address(route: Route) -> str:
-    if route.host != LOCAL:
-        return route.host
-    return embedded.address() + ("/v1" if route.version is ApiVersion.V1 else "")

@@ -6,27 +6,33 @@ Nothing here sends, decodes or draws; every other module asks this one. Sources:
 
 from __future__ import annotations
 
+import difflib
 import functools
 import json
 import re
 from enum import StrEnum
 from importlib import resources
 from typing import Self
+from urllib.parse import urlsplit
 
 
 class _Choice(StrEnum):
-    """Strings of which one is chosen; a wrong one is told which there are."""
+    """A string enum whose errors list the valid values."""
 
     @classmethod
     def _missing_(cls, value: object) -> Self:
+        text = value.strip().lower() if isinstance(value, str) else ""
         for choice in cls:
-            if isinstance(value, str) and value.lower() == choice:  # V2 is how people write it
+            if text == choice:  # V2 is how people write it
                 return choice
-        raise ValueError(f"{cls.__name__} is one of {', '.join(cls)}, not {value!r}.")
+        # What was typed is not repeated: it may hold an API key.
+        near = difflib.get_close_matches(text, list(cls), n=1)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        raise ValueError(f"{cls.__name__} must be one of {', '.join(cls)}.{hint}")
 
 
 class Task(_Choice):
-    """What a model answers. Accepts its own string: ``Task("object-detection")``."""
+    """What a model outputs. Accepts its own string: ``Task("object-detection")``."""
 
     OBJECT_DETECTION = "object-detection"
     CLASSIFICATION = "classification"
@@ -49,7 +55,7 @@ class Region(_Choice):
     EU = "eu"
 
 
-#: One host a task. Key points have no host of their own on v1.
+#: One host for each task. Keypoint detection has no host of its own on v1.
 V1_HOSTS = {
     Task.OBJECT_DETECTION: "https://detect.roboflow.com",
     Task.KEYPOINT_DETECTION: "https://detect.roboflow.com",
@@ -61,8 +67,11 @@ V2_HOSTS = {
     Region.US: "https://serverless.roboflow.com",
     Region.EU: "https://serverless.roboflow.eu",
 }
-#: The platform: model metadata, never inference.
+#: Model metadata, never inference.
 PLATFORM_HOSTS = {Region.US: "https://api.roboflow.com", Region.EU: "https://api.roboflow.eu"}
+
+#: Newer v1 routes (text recognition and others) have a host of their own.
+V1_INFER_HOST = "https://infer.roboflow.com"
 
 #: Bytes of one whole request (docs: "image file size and any request information attached").
 #: Megabytes are read as 10**6, the smaller reading.
@@ -72,6 +81,7 @@ HEAD_ROOM = 4_096
 
 DEFAULT_CONFIDENCE = 0.4
 DEFAULT_OVERLAP = 0.3
+TASKS_WITHOUT_OVERLAP = frozenset({Task.CLASSIFICATION, Task.SEMANTIC_SEGMENTATION})
 #: Longest side sent when nothing is known of the model, as inference-sdk's own downsizing has it.
 DEFAULT_IMAGE_SIZE = 1024
 
@@ -135,6 +145,25 @@ PUBLISHED_LATENCIES = {
     "yolov8n-1280": (428, 35, 464, 157),
 }
 PUBLISHED_SOURCE = "docs.roboflow.com, Serverless Hosted API, latency of V2 and v1"
+
+
+def default_confidence(task: Task | None) -> float:
+    """The threshold where none is given: 0 for classification, whose whole ranking is wanted."""
+    return 0.0 if task is Task.CLASSIFICATION else DEFAULT_CONFIDENCE
+
+
+def hosted_version(url: str) -> tuple[ApiVersion, Region] | None:
+    """The API version and region that a hosted address serves; None for any other server.
+
+    Args:
+        url: An address such as ``https://serverless.roboflow.com``; its path does not matter.
+    """
+    netloc = urlsplit(url).hostname or ""
+    for region, host in V2_HOSTS.items():
+        if netloc == urlsplit(host).hostname:
+            return ApiVersion.V2, region
+    v1 = {urlsplit(host).hostname for host in (*V1_HOSTS.values(), V1_INFER_HOST)}
+    return (ApiVersion.V1, Region.US) if netloc in v1 else None
 
 
 def published_latency(model: str, version: ApiVersion) -> tuple[float, float] | None:

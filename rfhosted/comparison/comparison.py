@@ -12,12 +12,12 @@ from rfhosted.display.units import kilobytes, milliseconds
 from rfhosted.hosted import Task
 from rfhosted.images.upload import scaled
 from rfhosted.outputs import matching
+from rfhosted.outputs.values import check_fraction
 from rfhosted.prediction import (
     ClassificationPrediction,
     KeypointPrediction,
     Prediction,
     SemanticPrediction,
-    check_fraction,
 )
 from rfhosted.prediction.base import DISPLAY_SIZE
 

@@ -9,6 +9,7 @@ from rfhosted import hosted
 from rfhosted.client import default_client
 from rfhosted.comparison.comparison import compare
 from rfhosted.display import html
+from rfhosted.endpoints.call import Call
 from rfhosted.errors import HostedError
 from rfhosted.transport.connection import Stop
 
@@ -18,9 +19,10 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-    from rfhosted.client import Client, Prepared
+    from rfhosted.client import Client
     from rfhosted.display.plots import Plot
     from rfhosted.display.tables import Row
+    from rfhosted.endpoints.call import Prepared
     from rfhosted.hosted import ApiVersion, Task
     from rfhosted.images.sources import ImageLike
     from rfhosted.images.upload import ImageSize
@@ -275,7 +277,7 @@ def _prepared(
     errors: list[HostedError] = []
     for size in sizes:
         try:
-            prepared = client.prepare(image, model, image_size=size, **options)
+            prepared = client.prepare(image, Call(model, image_size=size, **options))
         except HostedError as error:
             errors.append(error)
             refused.append(Step(size, error=str(error)))

@@ -11,8 +11,10 @@ import io
 import math
 from typing import TYPE_CHECKING, Any
 
+from rfhosted import hosted
 from rfhosted.errors import UnexpectedAnswerError
-from rfhosted.hosted import COCO_KEY_POINTS, Task
+from rfhosted.hosted import COCO_KEY_POINTS, ApiVersion, Task
+from rfhosted.images.upload import fit
 from rfhosted.outputs import masks
 from rfhosted.outputs.values import (
     Answer,
@@ -24,12 +26,70 @@ from rfhosted.outputs.values import (
     Ranking,
     Rle,
 )
+from rfhosted.transport import request as wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     import numpy as np
     import numpy.typing as npt
+
+    from rfhosted.endpoints.call import Call
+    from rfhosted.endpoints.routing import Route
+    from rfhosted.images.sources import SourceImage
+    from rfhosted.images.upload import Upload
+    from rfhosted.transport.request import Request
+
+
+def build(
+    route: Route, address: str, call: Call, image: SourceImage, longest: int | None
+) -> tuple[Request, Upload, bytes]:
+    """The request, what was done to the image, and the image file that it holds.
+
+    Args:
+        route: Which model, by which version.
+        address: Scheme and host of the server.
+        call: What is requested, its confidence settled.
+        image: The image to send.
+        longest: Longest side to send, in pixels; None for every pixel.
+
+    Raises:
+        TooLargeError: The image cannot be made to fit.
+        ImageError: The image turned out to be broken.
+    """
+    budget = hosted.REQUEST_LIMITS[route.version] - hosted.HEAD_ROOM
+    content, upload = fit(image, longest, budget=budget, around=wire.form_bytes)
+    body, content_type = wire.multipart(content, upload.format)
+    url = f"{address}/{route.model}"
+    request = wire.Request(
+        url,
+        _parameters(route, call),
+        body,
+        content_type,
+        key_in_header=route.key_in_header,
+        api_version=route.version,
+    )
+    return request, upload, content
+
+
+def _parameters(route: Route, call: Call) -> dict[str, str]:
+    """Query parameters, without the key."""
+    percent = route.host in hosted.PERCENT_HOSTS
+    params = {"confidence": _threshold(call.confidence or 0.0, percent=percent)}
+    if route.task not in hosted.TASKS_WITHOUT_OVERLAP:
+        params["overlap"] = _threshold(call.overlap, percent=percent)
+    # A polygon loses holes and separate parts; RLE keeps them, but v1 does not have it.
+    if route.task in (Task.INSTANCE_SEGMENTATION, None) and route.version is ApiVersion.V2:
+        params["response_mask_format"] = "rle"
+    return params
+
+
+def _threshold(fraction: float, *, percent: bool) -> str:
+    # Servers take 1 and more as percent, so 1.0 is written as 100; and a host that knows percent
+    # only must never get less than 1.
+    if percent and fraction > 0:
+        return f"{max(1.0, fraction * 100):g}"
+    return f"{fraction:g}" if fraction < 1 else "100"
 
 
 def parse(

@@ -14,7 +14,7 @@ from rfhosted.transport.request import Request
 if TYPE_CHECKING:
     from rfhosted.hosted import Region
     from rfhosted.keys import ApiKey
-    from rfhosted.transport.session import Transport
+    from rfhosted.transport.request import SupportsSend
 
 _PATIENCE = 3.0  # seconds for one question: a picture waits for it
 
@@ -27,7 +27,7 @@ class Sizes:
         self._lock = threading.Lock()
 
     def ask(
-        self, transport: Transport, key: ApiKey | None, region: Region, model_id: str
+        self, transport: SupportsSend, key: ApiKey | None, region: Region, model_id: str
     ) -> int | None:
         """Longest side of the model's input in pixels; None where the platform does not tell."""
         with self._lock:
@@ -36,7 +36,9 @@ class Sizes:
             return self._known[model_id]
 
 
-def _asked(transport: Transport, key: ApiKey | None, region: Region, model_id: str) -> int | None:
+def _asked(
+    transport: SupportsSend, key: ApiKey | None, region: Region, model_id: str
+) -> int | None:
     workspace, _, slug = model_id.partition("/")
     try:
         if slug.isdigit():  # project/version: the key tells the workspace
@@ -53,6 +55,6 @@ def _asked(transport: Transport, key: ApiKey | None, region: Region, model_id: s
         return None  # unknown, unreachable, of another shape: the default size serves
 
 
-def _get(transport: Transport, key: ApiKey | None, region: Region, path: str) -> Any:
+def _get(transport: SupportsSend, key: ApiKey | None, region: Region, path: str) -> Any:
     request = Request(f"{hosted.PLATFORM_HOSTS[region]}/{path}", method="GET")
     return json.loads(transport.send(request, key, timeout=_PATIENCE, retries=0).body)

@@ -1,18 +1,24 @@
-"""Which model is meant, who serves it and where: settled before anything is read or sent."""
+"""Which model is meant, which server runs it and where: settled before anything is sent."""
 
 from __future__ import annotations
 
 import difflib
 import re
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING
+from urllib.parse import SplitResult, urlsplit
 
 from rfhosted import hosted
+from rfhosted.endpoints import embedded
 from rfhosted.errors import AuthenticationError, ModelNotFoundError, UnsupportedError
 from rfhosted.hosted import ApiVersion, Region, Task
 
-#: Where the models of this machine are served; the address is known once the server runs.
-LOCAL = "this machine"
+if TYPE_CHECKING:
+    from rfhosted.endpoints.call import Call
+
+#: The host of the local models; the embedded server's address is known once it runs.
+LOCAL = "local"
+_NOTHING_SENT = "; nothing was sent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +27,12 @@ class Route:
 
     Attributes:
         model: Model id of two segments, as it is sent.
-        name: The name that the user gave, or the default's.
-        task: What the model answers; None where only the answer will tell.
+        name: The public name, or the id where there is none; the default's where none was given.
+        task: What the model outputs; None where only the response will show it.
+        version: The API version that the server speaks.
         host: Scheme and host, or LOCAL.
         key_in_header: Whether the key goes into the Authorization header, else into the query.
-        stands_in: Whether a model of this machine answers in place of the one that was named.
+        stand_in: Whether a local model is used in place of the hosted one that was named.
     """
 
     model: str
@@ -34,19 +41,45 @@ class Route:
     version: ApiVersion
     host: str
     key_in_header: bool = False
-    stands_in: bool = False
+    stand_in: bool = False
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the local models serve it."""
+        return self.host == LOCAL
+
+    @property
+    def is_billable(self) -> bool:
+        """Whether it is a call of the hosted API, which the workspace pays for."""
+        return hosted.hosted_version(self.host) is not None
+
+    @property
+    def host_name(self) -> str:
+        """The host in a word, for captions: ``serverless.roboflow.com``, or ``local``."""
+        return LOCAL if self.is_local else urlsplit(self.host).netloc
+
+    def address(self) -> str:
+        """Scheme, host and root of the server; starts the embedded server where it is needed.
+
+        Raises:
+            UnsupportedError: The local models are not installed.
+        """
+        if not self.is_local:
+            return self.host
+        return embedded.address() + ("/v1" if self.version is ApiVersion.V1 else "")
 
 
 def find_route(
-    model: str | None,
-    task: Task | None,
-    version: ApiVersion,
-    *,
-    region: Region,
-    base_url: str | None,
-    has_key: bool,
+    call: Call, version: ApiVersion, *, region: Region, base_url: str | None, has_key: bool
 ) -> Route:
     """Settle model, task and host.
+
+    Args:
+        call: What is requested.
+        version: The API version, where ``base_url`` does not settle it.
+        region: Region of the hosted API.
+        base_url: One server for everything, or None.
+        has_key: Whether there is an API key.
 
     Raises:
         ModelNotFoundError: The id cannot be routed, or is no public name.
@@ -54,41 +87,51 @@ def find_route(
         AuthenticationError: A hosted model was named and there is no key.
         ValueError: The task contradicts the model.
     """
-    if model is None:
-        here = not has_key and base_url is None
-        model = _default_model(task or Task.OBJECT_DETECTION, version, here=here)
-    name = model.strip()
+    on_host = hosted.hosted_version(base_url) if base_url else None
+    if on_host:
+        if call.api_version not in (None, on_host[0]):
+            raise UnsupportedError(
+                f"base_url is an address that serves {on_host[0]} only{_NOTHING_SENT}",
+                advice="Leave base_url out to choose the version of each call.",
+            )
+        version = on_host[0]
+    name, task = call.model, call.task
+    if name is None:
+        local = not has_key and base_url is None
+        name = _default_model(task or Task.OBJECT_DETECTION, version, local=local)
     model_id = resolve(name)
+    name = name.strip() if name.strip() in hosted.aliases() else model_id
     known = hosted.task_of(model_id)
     if known and task and known != task:
         raise ValueError(f"{name} is a model for {known}, not for {task}.")
     if hosted.is_v2_only(model_id):
-        raise _other_question(name, version)
+        raise _other_route(name, version)
     if base_url:
         # A self-hosted server may be older than 1.5.0, the first that reads the header.
-        return Route(model_id, name, known or task, version, base_url.rstrip("/"))
+        in_header = on_host is not None and version is ApiVersion.V2
+        host = base_url.rstrip("/")
+        return Route(model_id, name, known or task, version, host, key_in_header=in_header)
     if not has_key or model_id.startswith(hosted.LOCAL_WORKSPACE + "/"):
-        return _route_here(model_id, name, known, version)
-    return _route_hosted(model_id, name, known or task, version, region)
+        return _local_route(model_id, name, known, version)
+    return _hosted_route(model_id, name, known or task, version, region)
 
 
-def _route_here(model_id: str, name: str, task: Task | None, version: ApiVersion) -> Route:
+def _local_route(model_id: str, name: str, task: Task | None, version: ApiVersion) -> Route:
     if task:
-        here = hosted.LOCAL_MODELS[task]
-        return Route(here, name, task, version, LOCAL, stands_in=here != model_id)
+        local = hosted.LOCAL_MODELS[task]
+        return Route(local, name, task, version, LOCAL, stand_in=local != model_id)
     if model_id.startswith(hosted.LOCAL_WORKSPACE + "/"):
         raise ModelNotFoundError(
-            f"This machine has no model {name!r}",
-            advice=f"It has {', '.join(hosted.LOCAL_MODELS.values())}.",
+            f"There is no local model {name!r}",
+            advice=f"The local models are {', '.join(hosted.LOCAL_MODELS.values())}.",
         )
     raise AuthenticationError(
         f"The model {name!r} is on the hosted API, and there is no API key",
-        advice="Pass api_key= or set ROBOFLOW_API_KEY; or leave the model out to use one of this"
-        " machine.",
+        advice="Pass api_key= or set ROBOFLOW_API_KEY; or leave the model out to use a local one.",
     )
 
 
-def _route_hosted(
+def _hosted_route(
     model_id: str, name: str, task: Task | None, version: ApiVersion, region: Region
 ) -> Route:
     if version is ApiVersion.V2:
@@ -96,8 +139,7 @@ def _route_hosted(
     check_region(version, region)
     if task is None:
         raise UnsupportedError(
-            f"v1 has a host for each task, and nothing tells the task of {name!r}; nothing was"
-            " sent",
+            f"v1 has one host for each task, and the task of {name!r} is not known{_NOTHING_SENT}",
             advice=f"Pass task=, one of {', '.join(Task)}, or use api_version='v2'.",
         )
     return Route(model_id, name, task, version, hosted.V1_HOSTS[task])
@@ -107,65 +149,98 @@ def check_region(version: ApiVersion, region: Region) -> None:
     """Refuse v1 outside the US: requests must not leave a region unnoticed."""
     if version is ApiVersion.V1 and region is not Region.US:
         raise UnsupportedError(
-            f"v1 has no host in the region {region}; nothing was sent",
+            f"v1 has no host in the region {region}{_NOTHING_SENT}",
             advice="Use api_version='v2' there.",
         )
 
 
 def checked_base_url(url: str | None) -> str | None:
-    """The address of a server for everything, without a slash at its end.
+    """The address of one server for everything, without a slash at its end.
 
     Raises:
-        ValueError: It is no http(s) address, or holds a query or a user.
+        ValueError: Not an http(s) address, or one with a query, a fragment, a user or a password.
+            The text is not repeated: it may hold a key.
     """
     if url is None:
         return None
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("base_url looks like http://host:port.")
-    if parts.query or parts.username:
-        raise ValueError("base_url holds no key and no user: pass api_key=.")
-    return url.rstrip("/")
+    parts = _split(url)
+    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("base_url must look like http://host:port.")
+    if parts.query or parts.fragment or "@" in parts.netloc:
+        raise ValueError("base_url must not hold a key, a user or a password: pass api_key=.")
+    return url.strip().rstrip("/")
+
+
+def _split(url: str) -> SplitResult | None:
+    """The parts of an address, or None for what is not one."""
+    try:
+        parts = urlsplit(url.strip())
+        _ = parts.port  # raises for a port that is no number
+    except (ValueError, AttributeError):
+        return None
+    return parts
 
 
 def resolve(name: str) -> str:
-    """The two-segment model id of a public name, or of an id that is one already.
+    """The two-segment model id of a public name, of an id, or of a model's address.
+
+    Addresses of Universe, the app and the hosts of v1 and V2 are understood. What was typed is
+    never repeated in an error: it may hold an API key.
 
     Raises:
         ModelNotFoundError: With near matches, where there are some.
     """
+    text = re.split(r"[?#]", name.strip())[0].rstrip("/")
     public = hosted.aliases()
-    if name in public:
-        return public[name]
+    if text in public:
+        return public[text]
+    if "roboflow." in text and (found := _id_in_address(text)):
+        return found
     # The roboflow package writes workspace/project/3; the image route wants project/3.
-    if re.fullmatch(r"[\w.-]+/[\w.-]+/\d+", name):
-        name = name.partition("/")[2]
-    if re.fullmatch(r"[\w.-]*\w[\w.-]*/[\w.-]*\w[\w.-]*", name):
-        return name
-    near = difflib.get_close_matches(name.lower(), [*public, *hosted.LOCAL_MODELS.values()], n=3)
+    if re.fullmatch(r"[\w.-]+/[\w.-]+/\d+", text):
+        text = text.partition("/")[2]
+    if re.fullmatch(r"[\w.-]*\w[\w.-]*/[\w.-]*\w[\w.-]*", text):
+        return text
+    near = difflib.get_close_matches(text.lower(), [*public, *hosted.LOCAL_MODELS.values()], n=3)
     raise ModelNotFoundError(
-        f"{name!r} is neither a public model name nor an id of two segments; nothing was sent",
+        f"The model is neither a public model name nor an id of two segments{_NOTHING_SENT}",
         advice=f"Did you mean {' or '.join(near)}?" if near else None,
     )
 
 
-def _default_model(task: Task, version: ApiVersion, *, here: bool) -> str:
-    if here:
+def _id_in_address(text: str) -> str | None:
+    """The model id in an address of Roboflow, copied from a browser or a code snippet."""
+    parts = _split(text if "://" in text else f"https://{text}")
+    if parts is None:
+        return None
+    segments = [segment for segment in parts.path.split("/") if segment]
+    if parts.hostname in ("universe.roboflow.com", "app.roboflow.com"):
+        # /workspace/project/…/3: pages of a model, a dataset version, a deployment
+        versions = [segment for segment in segments[2:] if segment.isdigit()]
+        segments = [segments[1], versions[-1]] if versions else []
+    elif parts.hostname == "api.roboflow.com":
+        segments = segments[-2:]
+    usable = len(segments) == 2 and all(re.fullmatch(r"[\w.-]+", part) for part in segments)
+    return "/".join(segments) if usable else None
+
+
+def _default_model(task: Task, version: ApiVersion, *, local: bool) -> str:
+    if local:
         return hosted.LOCAL_MODELS[task]
     if task in hosted.DEFAULT_MODELS[version]:
         return hosted.DEFAULT_MODELS[version][task]
     raise UnsupportedError(
-        f"No public model for {task} is known on {version}; nothing was sent",
+        f"No public model for {task} is known on {version}{_NOTHING_SENT}",
         advice="Name a model of your own, or use api_version='v2'.",
     )
 
 
-def _other_question(name: str, version: ApiVersion) -> UnsupportedError:
+def _other_route(name: str, version: ApiVersion) -> UnsupportedError:
     if version is ApiVersion.V1:
         return UnsupportedError(
-            f"{name} is served by V2 only; nothing was sent", advice="Use api_version='v2'."
+            f"{name} is served by V2 only{_NOTHING_SENT}", advice="Use api_version='v2'."
         )
     return UnsupportedError(
-        f"{name} answers a prompt or another question than the five tasks; nothing was sent",
-        advice="Choose a model for one of the five tasks; inference-sdk can ask the others.",
+        f"{name} needs a prompt or is not a model for one of the five tasks{_NOTHING_SENT}",
+        advice="Choose a model for one of the five tasks; inference-sdk can call the others.",
     )

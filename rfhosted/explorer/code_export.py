@@ -22,7 +22,7 @@ from rfhosted.keys import KEY_NAME
 from rfhosted.transport import request as wire
 
 if TYPE_CHECKING:
-    from rfhosted.client import Prepared
+    from rfhosted.endpoints.call import Prepared
     from rfhosted.images.upload import ImageSize
 
 #: Where ``python -m rfhosted.local`` listens. The embedded server of a process dies with it, so
@@ -219,7 +219,7 @@ def _lines_that_make_the_file(call: Call, path: str) -> list[str]:
     remarks = [line for line in before if line.startswith("#")]
     code = [line for line in before if not line.startswith("#")]
     client = f"rfhosted.Client({', '.join(_client_arguments(call))})"
-    prepare = f"{client}.prepare({', '.join([image, *_arguments(call)])})"
+    prepare = f"{client}.prepare({image}, rfhosted.Call({', '.join(_arguments(call))}))"
     code += [f"import rfhosted; open({_text(path)}, {_text('wb')}).write({prepare}.file)"]
     return [*remarks, f"python -c {shlex.quote('; '.join(code))}"]
 

@@ -6,9 +6,9 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from rfhosted import hosted
-from rfhosted.client import Prepared
 from rfhosted.display import html
 from rfhosted.display.annotate import LAYERS
+from rfhosted.endpoints.call import Prepared
 from rfhosted.errors import HostedError
 from rfhosted.hosted import Task
 from rfhosted.images.samples import sample

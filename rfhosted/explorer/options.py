@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, TypeAlias
 
 from rfhosted import hosted
+from rfhosted.endpoints.call import Call
 from rfhosted.endpoints.routing import resolve
 from rfhosted.errors import HostedError
 from rfhosted.hosted import ApiVersion, Task
@@ -95,7 +96,7 @@ def why_not(
         version: v1 or V2.
     """
     try:
-        client.route(model, task=task, api_version=version)
+        client.route(Call(model, task, version))
     except HostedError as error:
         return f"{error.message.removesuffix('; nothing was sent')}. {error.advice}"
     except ValueError as error:
@@ -106,7 +107,7 @@ def why_not(
 def default_model(client: Client, task: Task, version: ApiVersion) -> str:
     """Name of the model that answers where none is named; "none" where there is none."""
     try:
-        return client.route(None, task=task, api_version=version).name
+        return client.route(Call(None, task, version)).name
     except HostedError:
         return "none"
 

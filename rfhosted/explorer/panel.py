@@ -10,6 +10,7 @@ import ipywidgets as widgets
 from IPython.display import display
 
 from rfhosted.client import default_client
+from rfhosted.endpoints.call import Call
 from rfhosted.explorer import fragments
 from rfhosted.explorer.display_form import ViewControls
 from rfhosted.explorer.request_form import ImagePicker, QuestionControls
@@ -185,7 +186,7 @@ def explore(
     state = ExplorerState(client or default_client())
     auto, state.auto = state.auto, False  # nothing is asked before the panel is there
     if model is not None:
-        route = state.client.route(model, task=None)
+        route = state.client.route(Call(model))
         state.ask(model=model, **({"task": route.task} if route.task else {}))
     if image is None:
         state.choose_sample(_FIRST_SAMPLE)

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rfhosted import hosted
+from rfhosted.endpoints.call import Call
 from rfhosted.errors import HostedError
 from rfhosted.explorer import code_export, options
 from rfhosted.hosted import ApiVersion, Task
 
 if TYPE_CHECKING:
-    from rfhosted.client import Client, Prepared
+    from rfhosted.client import Client
+    from rfhosted.endpoints.call import Prepared
     from rfhosted.images.sources import ImageLike, SourceImage
     from rfhosted.images.upload import ImageSize
     from rfhosted.prediction import Prediction
@@ -65,16 +67,15 @@ class Question:
             shown: The view's threshold, fraction in [0, 1].
             ask_platform: See ``Client.prepare``.
         """
-        return client.prepare(
-            source.source_image,
+        call = Call(
             self.model,
-            task=self.task,
-            api_version=self.api_version,
-            image_size=self.image_size,
-            confidence=options.confidence_asked(self.task, self.api_version, shown),
-            overlap=self.overlap,
-            ask_platform=ask_platform,
+            self.task,
+            self.api_version,
+            self.image_size,
+            options.confidence_asked(self.task, self.api_version, shown),
+            self.overlap,
         )
+        return client.prepare(source.source_image, call, ask_platform=ask_platform)
 
     def ask(self, client: Client, source: Source, shown: float, stop: Stop) -> Answer:
         """Send it; the arguments are those of ``prepare``."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from rfhosted import hosted
 from rfhosted.comparison.comparison import Comparison, compare
 from rfhosted.comparison.size_sweep import Sweep, sweep
+from rfhosted.endpoints.call import Call
 from rfhosted.explorer import options
 from rfhosted.explorer.background import Jobs, Newest, on_a_thread
 from rfhosted.explorer.settings import EXPECTED, Answer, Question, Source, View, reference
@@ -22,7 +23,8 @@ from rfhosted.images.samples import sample
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from rfhosted.client import Client, Prepared
+    from rfhosted.client import Client
+    from rfhosted.endpoints.call import Prepared
     from rfhosted.explorer.background import Made, Spawn, Work
     from rfhosted.images.sources import ImageLike
     from rfhosted.images.upload import ImageSize
@@ -164,7 +166,7 @@ class ExplorerState:
         Raises:
             AuthenticationError: The key holds characters that no key has.
         """
-        self.client = self.client.with_key(api_key)
+        self.client = self.client.replace(api_key=api_key)
         self.notice = "The key is set, and kept in this kernel's memory alone."
         if (self.question.model or "").startswith(hosted.LOCAL_WORKSPACE + "/"):
             self.question = replace(self.question, model=None)
@@ -277,7 +279,7 @@ class ExplorerState:
     def run_both_versions(self) -> None:
         """Ask v1, pinned as A, and V2."""
         route = self.client.route(
-            self.question.model, task=self.question.task, api_version=self.question.api_version
+            Call(self.question.model, self.question.task, self.question.api_version)
         )
         same = replace(self.question, model=route.name)  # v1 and V2 have other defaults
         self._run_two(

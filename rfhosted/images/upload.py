@@ -41,8 +41,8 @@ class Upload:
     changes: str
 
 
-def check_size(size: ImageSize) -> None:
-    """Refuse what is no image size.
+def check_size(size: ImageSize) -> ImageSize:
+    """The image size as Python's own int, or as it is.
 
     Raises:
         ValueError: Neither a number of pixels, nor "original", nor None.
@@ -52,6 +52,7 @@ def check_size(size: ImageSize) -> None:
         raise ValueError(
             f"image_size is a number of pixels, 'original' or None (automatic), not {size!r}."
         )
+    return int(size) if isinstance(size, numbers.Integral) else size
 
 
 def scaled(size: tuple[int, int], longest: int) -> tuple[int, int]:

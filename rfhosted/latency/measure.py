@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import datetime as dt
 import ipaddress
 import itertools
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 from rfhosted.client import Client, default_client
+from rfhosted.endpoints.call import Call
 from rfhosted.endpoints.routing import LOCAL
 from rfhosted.errors import HostedError, UnsupportedError
 from rfhosted.hosted import ApiVersion
@@ -87,8 +87,7 @@ def benchmark(
         ValueError: An argument makes no sense.
     """
     _check(requests, concurrency, rate, warmup)
-    asker = copy.copy(client or default_client())  # shares the connections
-    asker.retries = 0
+    asker = (client or default_client()).replace(retries=0)
     versions = [api_versions] if isinstance(api_versions, str) else api_versions
     models = [models] if isinstance(models, str) else list(models)
     images = list(images) if isinstance(images, (list, tuple)) else [images]
@@ -165,13 +164,7 @@ class _Run:
         cell = asking.cell
         told: dict[str, Any] = {}
         try:
-            prepared = self._client.prepare(
-                asking.image,
-                cell.model,
-                task=self._task,
-                api_version=cell.api_version,
-                image_size=cell.image_size,  # type: ignore[arg-type]  # checked when prepared
-            )
+            prepared = self._client.prepare(asking.image, _call(cell, self._task))
             told["bytes_up"] = prepared.upload.nbytes
             answer = self._client.send(prepared)
             told |= {
@@ -236,26 +229,23 @@ def _settings(
     hosts, stand_ins, billable = set(), {}, 0
     for cell in cells:
         for image in images if cell is cells[0] else images[:1]:
-            client.prepare(
-                image,
-                cell.model,
-                task=task,
-                api_version=cell.api_version,
-                image_size=cell.image_size,  # type: ignore[arg-type]  # this is the check
-                ask_platform=False,
-            )
-        route = client.route(cell.model, task=task, api_version=cell.api_version)
+            client.prepare(image, _call(cell, task), ask_platform=False)
+        route = client.route(_call(cell, task))
         hosts.add(route.host if route.host == LOCAL else urlsplit(route.host).netloc)
         billable += not _is_here(route.host)
-        if route.stands_in:
+        if route.stand_in:
             stand_ins[cell.model] = route.model
     return {
         "day": dt.datetime.now(dt.UTC).date().isoformat(),
         "hosts": sorted(hosts),
         "stand_ins": stand_ins,
         "billable_cells": billable,
-        "simulated": isinstance(client, Simulated),
+        "simulated": isinstance(client.transport, Simulated),
     }
+
+
+def _call(cell: Cell, task: Task | str | None) -> Call:
+    return Call(cell.model, task, cell.api_version, cell.image_size)  # type: ignore[arg-type]  # checked there
 
 
 def _is_here(host: str) -> bool:

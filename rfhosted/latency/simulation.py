@@ -8,30 +8,46 @@ from typing import TYPE_CHECKING
 
 from rfhosted.client import Client
 from rfhosted.hosted import ApiVersion
+from rfhosted.transport.session import Transport
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rfhosted.endpoints.routing import Route
+    from rfhosted.keys import ApiKey
     from rfhosted.local import Simulation
     from rfhosted.transport.connection import Stop
     from rfhosted.transport.request import Request
     from rfhosted.transport.session import Reply
 
 
-class Simulated(Client):
-    """Asks one embedded server as both versions; a key has no business there."""
+class Simulated:
+    """A transport to the simulator: one embedded server for both API versions, and no key.
 
-    def _send(self, request: Request, route: Route, stop: Stop | None = None) -> Reply:
-        if route.version is ApiVersion.V1:
-            path = request.url.removeprefix(route.host)
-            request = replace(request, url=f"{route.host}/v1{path}")
-        return self._transport.send(
-            request, None, timeout=self.timeout, retries=self.retries, stop=stop
-        )
+    Args:
+        url: Address of the server; its root is V2, ``/v1`` is v1.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url, self._http = url, Transport()
+
+    def send(
+        self,
+        request: Request,
+        key: ApiKey | None,
+        *,
+        timeout: float,
+        retries: int,
+        stop: Stop | None = None,
+    ) -> Reply:
+        """Send a request as ``rfhosted.transport`` does, to the root of its version."""
+        del key  # a simulator has no use for one
+        if request.api_version is ApiVersion.V1:
+            path = request.url.removeprefix(self._url)
+            request = replace(request, url=f"{self._url}/v1{path}")
+        return self._http.send(request, None, timeout=timeout, retries=retries, stop=stop)
 
     def __repr__(self) -> str:
-        return f"Client({self.api_version}: simulated times on this machine)"
+        return "simulated times"
 
 
 @contextlib.contextmanager
@@ -47,4 +63,4 @@ def simulated(simulation: Simulation | None = None) -> Iterator[Client]:
     from rfhosted import local  # it needs the extra
 
     with local.serve(simulate=simulation or local.like_published()) as server:
-        yield Simulated(base_url=server.url)
+        yield Client(base_url=server.url, transport=Simulated(server.url))

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import numbers
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -97,3 +98,18 @@ class Ranking:
 
 
 Answer: TypeAlias = "tuple[Detection, ...] | Ranking | ClassMap"
+
+
+def check_fraction(name: str, value: float | None) -> None:
+    """Check an argument that is a fraction: the servers take 1 and more as percent.
+
+    Raises:
+        TypeError: Not a number.
+        ValueError: Outside [0, 1].
+    """
+    if value is None:
+        return
+    if not isinstance(value, numbers.Real):
+        raise TypeError(f"{name} is a fraction from 0 to 1, not {value!r}.")
+    if not 0 <= value <= 1:
+        raise ValueError(f"{name} is a fraction from 0 to 1, not {value!r} (40 % is 0.4).")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from rfhosted.hosted import Task
 from rfhosted.outputs.values import ClassMap, Ranking
-from rfhosted.prediction.base import Prediction, Timing, check_fraction
+from rfhosted.prediction.base import Prediction, Timing
 from rfhosted.prediction.classification import ClassificationPrediction
 from rfhosted.prediction.objects import (
     DetectionPrediction,
@@ -26,7 +26,6 @@ __all__ = [
     "Prediction",
     "SemanticPrediction",
     "Timing",
-    "check_fraction",
     "prediction_of",
 ]
 

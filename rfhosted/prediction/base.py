@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import numbers
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -13,6 +12,7 @@ from rfhosted.display.tables import Row, Table
 from rfhosted.display.units import kilobytes, milliseconds
 from rfhosted.images.upload import scaled
 from rfhosted.outputs.files import write_whole
+from rfhosted.outputs.values import check_fraction
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -257,13 +257,3 @@ class Prediction(Table):
 
     def _repr_html_(self) -> str:
         return self.html()
-
-
-def check_fraction(name: str, value: float | None) -> None:
-    """Refuse what is no fraction: servers would read 40 as percent, and 1 too."""
-    if value is None:
-        return
-    if not isinstance(value, numbers.Real):
-        raise TypeError(f"{name} is a fraction from 0 to 1, not {value!r}.")
-    if not 0 <= value <= 1:
-        raise ValueError(f"{name} is a fraction from 0 to 1, not {value!r} (40 % is 0.4).")

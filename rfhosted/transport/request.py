@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
 
-from rfhosted import hosted
-from rfhosted.hosted import ApiVersion, Task
+from rfhosted.hosted import ApiVersion
+
+if TYPE_CHECKING:
+    from rfhosted.keys import ApiKey
+    from rfhosted.transport.connection import Stop
+    from rfhosted.transport.session import Reply
 
 # One fixed boundary makes equal pictures equal requests; 128 random bits are in no picture.
 _BOUNDARY = "rfhosted-0b6ff0f0a7c94d0c8f6be5b1a3d9c27e"
 _END_OF_HEAD, _TAIL = "\r\n\r\n", f"\r\n--{_BOUNDARY}--\r\n"
 PART_NAME = "file"  # the server takes no other
-_TASKS_WITHOUT_OVERLAP = {Task.CLASSIFICATION, Task.SEMANTIC_SEGMENTATION}
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,37 +27,8 @@ class Request:
     body: bytes = field(default=b"", repr=False)
     content_type: str = ""
     key_in_header: bool = False
+    api_version: ApiVersion = ApiVersion.V2
     method: str = "POST"
-
-
-def parameters(
-    task: Task | None, version: ApiVersion, host: str, *, confidence: float, overlap: float
-) -> dict[str, str]:
-    """Query parameters, the key apart.
-
-    Args:
-        task: None asks for what any task understands.
-        version: RLE masks are asked for where the server is known to have them: not on v1.
-        host: Some hosts know percentages alone.
-        confidence: Fraction in [0, 1].
-        overlap: IoU for non-maximum suppression, fraction in [0, 1].
-    """
-    percent = host in hosted.PERCENT_HOSTS
-    params = {"confidence": _threshold(confidence, percent=percent)}
-    if task not in _TASKS_WITHOUT_OVERLAP:
-        params["overlap"] = _threshold(overlap, percent=percent)
-    if task in (Task.INSTANCE_SEGMENTATION, None) and version is ApiVersion.V2:
-        # One polygon an instance loses holes and parts; RLE keeps them.
-        params["response_mask_format"] = "rle"
-    return params
-
-
-def _threshold(fraction: float, *, percent: bool) -> str:
-    # Servers take 1 and more as percent, so that 1.0 has to be written as 100; and where only
-    # percent is known, less than 1 must not be sent either.
-    if percent and fraction > 0:
-        return f"{max(1.0, fraction * 100):g}"
-    return f"{fraction:g}" if fraction < 1 else "100"
 
 
 def multipart(image: bytes, file_format: str) -> tuple[bytes, str]:
@@ -76,3 +51,29 @@ def file_in(body: bytes) -> bytes:
 def form_bytes(file_format: str) -> int:
     """Bytes that the form adds to a file of this format."""
     return len(multipart(b"", file_format)[0])
+
+
+class SupportsSend(Protocol):
+    """The seam to the network: ``Client(transport=…)`` takes anything with this method."""
+
+    def send(
+        self,
+        request: Request,
+        key: ApiKey | None,
+        *,
+        timeout: float,
+        retries: int,
+        stop: Stop | None = None,
+    ) -> Reply:
+        """Send a request and bring back its reply.
+
+        Args:
+            request: What to send; the key is not in it.
+            key: Goes into the header or the query, as the request says.
+            timeout: Seconds for one try.
+            retries: Further tries at most.
+            stop: Ends it from another thread.
+
+        Raises:
+            HostedError: There is no reply, or one that reports an error.
+        """

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from rfhosted import errors, hosted
+from rfhosted.endpoints.call import Call
 from rfhosted.endpoints.routing import LOCAL, find_route, resolve
 from rfhosted.hosted import ApiVersion, Region, Task
 
 
 def route(model=None, task=None, version="v2", region="us", base_url=None, has_key=True):
     return find_route(
-        model,
-        task and Task(task),
+        Call(model, task),
         ApiVersion(version),
         region=Region(region),
         base_url=base_url,

@@ -61,6 +61,7 @@ class Client:
     api_version = ApiVersion.V2
     region = Region.US
     base_url: str | None = None
+    _custom_transport: SupportsSend | None = None
 
     def __init__(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import copy
 import json
 import pickle
 
@@ -13,6 +14,7 @@ from PIL import Image
 
 import rfhosted
 from rfhosted import Client, errors, hosted
+from rfhosted.endpoints.call import Call
 from rfhosted.hosted import Task
 from support.recordings import recordings
 from support.scripted import Response
@@ -135,9 +137,9 @@ def test_words_are_no_fractions(scripted, images) -> None:
 
 
 def test_wrong_choices_are_told_the_right_ones(scripted, images) -> None:
-    with pytest.raises(ValueError, match="ApiVersion is one of v1, v2, not 'v3'"):
+    with pytest.raises(ValueError, match="ApiVersion must be one of v1, v2"):
         client(scripted, api_version="v3")
-    with pytest.raises(ValueError, match=r"Task is one of object-detection, .*, not 'detection'"):
+    with pytest.raises(ValueError, match=r"Task must be one of object-detection, .* Did you mean object-detection"):
         client(scripted).predict(images / "one.jpg", "a/1", task="detection")
 
 
@@ -388,6 +390,55 @@ def test_arguments_that_make_no_sense(bad) -> None:
 
 
 def test_reprs_say_where() -> None:
-    assert "this machine" in repr(Client())
+    assert repr(Client()) == "Client(v2: local models, no key)"
     assert repr(Client(base_url="http://x:1")) == "Client(v2: http://x:1, no key)"
     assert repr(Client(KEY, region="eu")) == "Client(v2: hosted, region eu, key set)"
+
+
+def test_a_client_is_pickled_and_copied_without_its_key(scripted, images, monkeypatch) -> None:
+    own = client(scripted, timeout=7, retries=0)
+    for again in (pickle.loads(pickle.dumps(own)), copy.deepcopy(own), own.replace()):
+        assert (again.base_url, again.timeout, again.retries) == (scripted.url, 7, 0)
+        again.predict(images / "one.jpg", "a/1")
+    data = pickle.dumps(Client(KEY))
+    assert KEY.encode() not in data
+    lost = pickle.loads(data)
+    with pytest.raises(errors.AuthenticationError, match="pickled"):
+        lost.predict(images / "one.jpg", "mine/3")
+    monkeypatch.setenv("ROBOFLOW_API_KEY", KEY)
+    assert pickle.loads(data).has_key
+    assert copy.deepcopy(Client(KEY)).has_key
+
+
+class _Recorded:
+    """A transport that sends nothing and replies with what another one received."""
+
+    def __init__(self, reply) -> None:
+        self.reply, self.requests = reply, []
+
+    def send(self, request, key, *, timeout, retries, stop=None):
+        self.requests.append(request)
+        return self.reply
+
+
+def test_a_transport_can_be_passed_in(scripted, images) -> None:
+    http = client(scripted)
+    prepared = http.prepare(images / "one.jpg", Call("a/1"))
+    reply = http.transport.send(prepared.request, None, timeout=5, retries=0)
+    replay = _Recorded(reply)
+    prediction = Client(base_url="http://x:1", transport=replay).predict(images / "one.jpg", "a/1")
+    assert prediction.raw == reply.json()
+    assert [request.url for request in replay.requests] == ["http://x:1/a/1"]
+
+
+@pytest.mark.parametrize("bad", [{"timeout": (3, 10)}, {"timeout": None}, {"timeout": float("nan")},
+                                 {"retries": 1.5}, {"retries": True}])  # fmt: skip
+def test_arguments_of_another_type_are_named(bad) -> None:
+    with pytest.raises((TypeError, ValueError), match=next(iter(bad))):
+        Client(**bad)
+    with pytest.raises(TypeError, match="model"):
+        Client(KEY).predict("x.jpg", 3)
+
+
+def test_an_endless_timeout_is_a_long_one(scripted, images) -> None:
+    assert client(scripted, timeout=float("inf")).predict(images / "one.jpg", "a/1").rows() == []

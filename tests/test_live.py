@@ -49,8 +49,9 @@ class Hosted:
         self.sent, self.learnt = 0, []
 
     def prepare(self, model, version, **options):
-        options = {"image_size": 320, "ask_platform": False, **options}
-        return self.client.prepare(rfhosted.sample("cat"), model, api_version=version, **options)
+        call = rfhosted.Call(model, api_version=version, image_size=320)
+        call = replace(call, **options)
+        return self.client.prepare(rfhosted.sample("cat"), call, ask_platform=False)
 
     def send(self, prepared):
         self.sent += 1

@@ -112,10 +112,10 @@ def test_results_do_not_tell_it(scripted, keyed, tmp_path) -> None:
     told += [repr(prediction.raw), repr(prediction.upload), repr(prediction.timing)]
     told.append(pickle.dumps(prediction).decode("latin-1"))
     assert CANARY not in "".join(told)
-    for holder in (client, client._key):
-        with pytest.raises(TypeError) as caught:
-            pickle.dumps(holder)
-        assert CANARY not in chain(caught.value)
+    assert CANARY not in pickle.dumps(client).decode("latin-1")
+    with pytest.raises(TypeError) as caught:
+        pickle.dumps(client._key)
+    assert CANARY not in chain(caught.value)
 
 
 def test_bad_arguments_beside_a_key_do_not_tell_it() -> None:

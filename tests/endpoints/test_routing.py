@@ -64,7 +64,6 @@ def test_typos_name_their_neighbours(model, near) -> None:
         "a/b/c",
         "a/b/c/4",
         "a b/3",
-        "a/3?x=1",
         "../3",
         "http://a/3",
         "a/../3",
@@ -73,6 +72,62 @@ def test_typos_name_their_neighbours(model, near) -> None:
 def test_ids_that_cannot_be_routed(model) -> None:
     with pytest.raises(errors.ModelNotFoundError, match="nothing was sent"):
         route(model)
+
+
+SECRET = "S3CRETx" * 3
+
+
+@pytest.mark.parametrize(
+    "pasted",
+    [
+        "https://universe.roboflow.com/acme/mine/model/3",
+        "https://universe.roboflow.com/acme/mine/3",
+        "https://universe.roboflow.com/acme/mine/dataset/3/",
+        "https://app.roboflow.com/acme/mine/models/mine/3",
+        "app.roboflow.com/acme/mine/3#deploy",
+        f"https://detect.roboflow.com/mine/3?api_key={SECRET}",
+        f"https://outline.roboflow.com/mine/3?api_key={SECRET}&confidence=40",
+        f" https://classify.roboflow.com/mine/3?api_key={SECRET} ",
+        f"https://serverless.roboflow.com/mine/3?api_key={SECRET}",
+        f"https://api.roboflow.com/acme/mine/3?api_key={SECRET}",
+        f"mine/3?api_key={SECRET}",
+    ],
+)
+def test_pasted_addresses_are_understood(pasted) -> None:
+    assert route(pasted).model == "mine/3"
+    assert SECRET not in repr(route(pasted))
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        SECRET,
+        f"https://detect.roboflow.com/?api_key={SECRET}",
+        f"https://universe.roboflow.com/acme/mine?key={SECRET}",
+        f"https://{SECRET}@example.com/a/b/c/d",
+        f"https://[{SECRET}/a/3",
+        f"rf_{SECRET} mine/3",
+    ],
+)
+def test_what_was_typed_is_not_repeated(typed) -> None:
+    with pytest.raises(errors.ModelNotFoundError) as caught:
+        route(typed)
+    assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("base_url", "version", "in_header"),
+    [
+        ("https://serverless.roboflow.com", ApiVersion.V2, True),
+        ("https://serverless.roboflow.eu/", ApiVersion.V2, True),
+        ("https://detect.roboflow.com", ApiVersion.V1, False),
+        ("https://infer.roboflow.com", ApiVersion.V1, False),
+    ],
+)
+def test_hosted_addresses_as_base_url_are_known(base_url, version, in_header) -> None:
+    found = route("mine/3", "object-detection", base_url=base_url)
+    assert (found.version, found.key_in_header, found.is_billable) == (version, in_header, True)
+    assert not route("mine/3", base_url="http://localhost:9001").is_billable
 
 
 def test_ids_that_can() -> None:
@@ -117,7 +172,7 @@ def test_defaults(task, version) -> None:
     here = route(None, task, version, has_key=False)
     assert here.model == f"local/{task}"
     assert here.host == LOCAL
-    assert not here.stands_in
+    assert not here.stand_in
     if (task, version) == (Task.SEMANTIC_SEGMENTATION, ApiVersion.V1):
         with pytest.raises(errors.UnsupportedError, match="v2"):
             route(None, task, version)
@@ -132,7 +187,7 @@ def test_nothing_named_is_object_detection() -> None:
 def test_without_a_key_public_models_have_stand_ins() -> None:
     found = route("rfdetr-nano", has_key=False)
     assert found.model == "local/object-detection"
-    assert found.stands_in
+    assert found.stand_in
     with pytest.raises(errors.AuthenticationError, match="no API key"):
         route("mine/3", has_key=False)
 

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+import rfhosted
 from rfhosted import Client, Task, local, sample
 from rfhosted.explorer.code_export import LOCAL_ADDRESS, Call, curl_command, python_code
 from rfhosted.explorer.code_export import _text as literal
@@ -34,12 +35,14 @@ def server():
 def asked(client, image, call):
     return client.prepare(
         image,
-        call.model,
-        task=call.task,
-        api_version=call.api_version,
-        image_size=call.image_size,
-        confidence=call.confidence,
-        overlap=call.overlap,
+        rfhosted.Call(
+            call.model,
+            call.task,
+            call.api_version,
+            call.image_size,
+            call.confidence,
+            call.overlap,
+        ),
         ask_platform=False,
     )
 
@@ -251,6 +254,6 @@ def test_a_literal_is_the_text(text):
 def test_the_file_of_a_prepared_question():
     data = sample("cat").read_bytes()
     assert Client().prepare(data).file == data
-    scaled = Client().prepare(data, image_size=100)
+    scaled = Client().prepare(data, rfhosted.Call(image_size=100))
     assert scaled.request.body.count(scaled.file) == 1
     assert sources.load(scaled.file).size == scaled.upload.size

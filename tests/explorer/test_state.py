@@ -219,7 +219,7 @@ def test_v1_gives_way_where_it_alone_cannot():
     state.ask(task="object-detection", api_version="v1")
     state.ask(model="florence-2-base")
     assert state.question.api_version is V2
-    assert "answers a prompt" in state.why_not()
+    assert "needs a prompt" in state.why_not()
     seen = explored(api_key="a-key", region="eu", model=None)
     seen.state.ask(api_version="v1")
     assert seen.state.question.api_version is V2

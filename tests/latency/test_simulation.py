@@ -83,9 +83,9 @@ def test_the_simulator_is_sent_no_key(monkeypatch) -> None:
     monkeypatch.setenv("ROBOFLOW_API_KEY", KEY)
     with simulated() as client:
         sent = []
-        send = client._transport.send
+        send = client.transport._http.send
         monkeypatch.setattr(
-            client._transport,
+            client.transport._http,
             "send",
             lambda request, key, **o: sent.append(key) or send(request, key, **o),
         )

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rfhosted.images.sources import ImageLike, SourceImage
     from rfhosted.images.upload import ImageSize
     from rfhosted.transport.connection import Stop
-    from rfhosted.transport.request import SupportsSend
+    from rfhosted.transport.session import SupportsSend
 
 _DERIVED = "The masks are derived from boxes and a class map, not output by a trained model."
 _V2_IS_RECOMMENDED = "v1 is the legacy API: Roboflow recommends V2 (api_version='v2')."

@@ -3,14 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
 
 from rfhosted.hosted import ApiVersion
-
-if TYPE_CHECKING:
-    from rfhosted.keys import ApiKey
-    from rfhosted.transport.connection import Stop
-    from rfhosted.transport.session import Reply
 
 # One fixed boundary makes equal pictures equal requests; 128 random bits are in no picture.
 _BOUNDARY = "rfhosted-0b6ff0f0a7c94d0c8f6be5b1a3d9c27e"
@@ -51,29 +45,3 @@ def file_in(body: bytes) -> bytes:
 def form_bytes(file_format: str) -> int:
     """Bytes that the form adds to a file of this format."""
     return len(multipart(b"", file_format)[0])
-
-
-class SupportsSend(Protocol):
-    """The seam to the network: ``Client(transport=…)`` takes anything with this method."""
-
-    def send(
-        self,
-        request: Request,
-        key: ApiKey | None,
-        *,
-        timeout: float,
-        retries: int,
-        stop: Stop | None = None,
-    ) -> Reply:
-        """Send a request and bring back its reply.
-
-        Args:
-            request: What to send; the key is not in it.
-            key: Goes into the header or the query, as the request says.
-            timeout: Seconds for one try.
-            retries: Further tries at most.
-            stop: Ends it from another thread.
-
-        Raises:
-            HostedError: There is no reply, or one that reports an error.
-        """

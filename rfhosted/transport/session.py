@@ -12,7 +12,7 @@ import random
 import re
 import time
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
 import requests
@@ -30,6 +30,7 @@ from rfhosted.transport.connection import Adapter, Stop, Try
 
 if TYPE_CHECKING:
     from rfhosted.keys import ApiKey
+    from rfhosted.transport.connection import Stop
     from rfhosted.transport.request import Request
     from rfhosted.transport.stopwatch import Split
 
@@ -133,6 +134,32 @@ class _Policy(Retry):
         doubled = self.backoff_factor * 2 ** (len(self.history) - 1)
         jitter = random.random() * self.backoff_jitter  # noqa: S311 - no secret is made of it
         return float(min(self.backoff_max, doubled) + jitter)
+
+
+class SupportsSend(Protocol):
+    """The seam to the network: ``Client(transport=…)`` takes anything with this method."""
+
+    def send(
+        self,
+        request: Request,
+        key: ApiKey | None,
+        *,
+        timeout: float,
+        retries: int,
+        stop: Stop | None = None,
+    ) -> Reply:
+        """Send a request and bring back its reply.
+
+        Args:
+            request: What to send; the key is not in it.
+            key: Goes into the header or the query, as the request says.
+            timeout: Seconds for one try.
+            retries: Further tries at most.
+            stop: Ends it from another thread.
+
+        Raises:
+            HostedError: There is no reply, or one that reports an error.
+        """
 
 
 class Transport:

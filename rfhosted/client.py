@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from rfhosted import hosted
 from rfhosted.endpoints import image_tasks, model_info
-from rfhosted.endpoints.call import Call, Prepared
-from rfhosted.endpoints.routing import Route, check_region, checked_base_url, find_route
+from rfhosted.endpoints.call import Call, Prepared, Route
+from rfhosted.endpoints.routing import address_of, check_region, checked_base_url, find_route
 from rfhosted.errors import AuthenticationError
 from rfhosted.hosted import ApiVersion, Region, Task
 from rfhosted.images import sources
@@ -208,7 +208,7 @@ class Client:
         call = call or Call()
         route = self.route(call)
         call = call.settled(route.version, route.task)
-        address = route.address()
+        address = address_of(route)
         image = self._fetched(image)
         import cv2  # noqa: F401 - loading it is not a part of preparing an image
 

@@ -1,9 +1,10 @@
-"""What is requested of a model, as one value, and the same made ready to be sent."""
+"""The values of a call: what is requested, where it goes, and the request ready to be sent."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from rfhosted import hosted
 from rfhosted.hosted import ApiVersion, Task
@@ -11,10 +12,13 @@ from rfhosted.images.upload import ImageSize, check_size
 from rfhosted.outputs.values import check_fraction
 
 if TYPE_CHECKING:
-    from rfhosted.endpoints.routing import Route
     from rfhosted.images.sources import SourceImage
     from rfhosted.images.upload import Upload
     from rfhosted.transport.request import Request
+
+
+#: The host of the local models; the embedded server's address is known once it runs.
+LOCAL = "local"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,44 @@ class Call:
             confidence = hosted.default_confidence(task or self.task)
         version = self.api_version or api_version
         return replace(self, api_version=version, task=task or self.task, confidence=confidence)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where one request goes.
+
+    Attributes:
+        model: Model id of two segments, as it is sent.
+        name: The public name, or the id where there is none; the default's where none was given.
+        task: What the model outputs; None where only the response will show it.
+        version: The API version that the server speaks.
+        host: Scheme and host, or LOCAL.
+        key_in_header: Whether the key goes into the Authorization header, else into the query.
+        stand_in: Whether a local model is used in place of the hosted one that was named.
+    """
+
+    model: str
+    name: str
+    task: Task | None
+    version: ApiVersion
+    host: str
+    key_in_header: bool = False
+    stand_in: bool = False
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the local models serve it."""
+        return self.host == LOCAL
+
+    @property
+    def is_billable(self) -> bool:
+        """Whether it is a call of the hosted API, which the workspace pays for."""
+        return hosted.hosted_version(self.host) is not None
+
+    @property
+    def host_name(self) -> str:
+        """The host in a word, for captions: ``serverless.roboflow.com``, or ``local``."""
+        return LOCAL if self.is_local else urlsplit(self.host).netloc
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,8 +34,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from rfhosted.endpoints.call import Call
-    from rfhosted.endpoints.routing import Route
+    from rfhosted.endpoints.call import Call, Route
     from rfhosted.images.sources import SourceImage
     from rfhosted.images.upload import Upload
     from rfhosted.transport.request import Request

@@ -4,69 +4,26 @@ from __future__ import annotations
 
 import difflib
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
 
 from rfhosted import hosted
 from rfhosted.endpoints import embedded
+from rfhosted.endpoints.call import LOCAL, Call, Route
 from rfhosted.errors import AuthenticationError, ModelNotFoundError, UnsupportedError
 from rfhosted.hosted import ApiVersion, Region, Task
 
-if TYPE_CHECKING:
-    from rfhosted.endpoints.call import Call
-
-#: The host of the local models; the embedded server's address is known once it runs.
-LOCAL = "local"
 _NOTHING_SENT = "; nothing was sent"
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
-    """Where one request goes.
+def address_of(route: Route) -> str:
+    """Scheme, host and root of the server; starts the embedded server where it is needed.
 
-    Attributes:
-        model: Model id of two segments, as it is sent.
-        name: The public name, or the id where there is none; the default's where none was given.
-        task: What the model outputs; None where only the response will show it.
-        version: The API version that the server speaks.
-        host: Scheme and host, or LOCAL.
-        key_in_header: Whether the key goes into the Authorization header, else into the query.
-        stand_in: Whether a local model is used in place of the hosted one that was named.
+    Raises:
+        UnsupportedError: The local models are not installed.
     """
-
-    model: str
-    name: str
-    task: Task | None
-    version: ApiVersion
-    host: str
-    key_in_header: bool = False
-    stand_in: bool = False
-
-    @property
-    def is_local(self) -> bool:
-        """Whether the local models serve it."""
-        return self.host == LOCAL
-
-    @property
-    def is_billable(self) -> bool:
-        """Whether it is a call of the hosted API, which the workspace pays for."""
-        return hosted.hosted_version(self.host) is not None
-
-    @property
-    def host_name(self) -> str:
-        """The host in a word, for captions: ``serverless.roboflow.com``, or ``local``."""
-        return LOCAL if self.is_local else urlsplit(self.host).netloc
-
-    def address(self) -> str:
-        """Scheme, host and root of the server; starts the embedded server where it is needed.
-
-        Raises:
-            UnsupportedError: The local models are not installed.
-        """
-        if not self.is_local:
-            return self.host
-        return embedded.address() + ("/v1" if self.version is ApiVersion.V1 else "")
+    if not route.is_local:
+        return route.host
+    return embedded.address() + ("/v1" if route.version is ApiVersion.V1 else "")
 
 
 def find_route(

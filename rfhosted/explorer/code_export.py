@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlencode, urlsplit
 
 from rfhosted import hosted
-from rfhosted.endpoints.routing import LOCAL, resolve
+from rfhosted.endpoints.call import LOCAL
+from rfhosted.endpoints.routing import resolve
 from rfhosted.errors import ModelNotFoundError
 from rfhosted.hosted import ApiVersion, Region, Task
 from rfhosted.images import sources

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 from rfhosted.client import Client, default_client
-from rfhosted.endpoints.call import Call
-from rfhosted.endpoints.routing import LOCAL
+from rfhosted.endpoints.call import LOCAL, Call
 from rfhosted.errors import HostedError, UnsupportedError
 from rfhosted.hosted import ApiVersion
 from rfhosted.images.sources import is_url

@@ -30,7 +30,6 @@ from rfhosted.transport.connection import Adapter, Stop, Try
 
 if TYPE_CHECKING:
     from rfhosted.keys import ApiKey
-    from rfhosted.transport.connection import Stop
     from rfhosted.transport.request import Request
     from rfhosted.transport.stopwatch import Split
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from rfhosted import errors, hosted
-from rfhosted.endpoints.call import Call
-from rfhosted.endpoints.routing import LOCAL, find_route, resolve
+from rfhosted.endpoints.call import LOCAL, Call
+from rfhosted.endpoints.routing import find_route, resolve
 from rfhosted.hosted import ApiVersion, Region, Task
 
 

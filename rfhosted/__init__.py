@@ -2,100 +2,33 @@
 
 >>> import rfhosted
 >>> rfhosted.predict(rfhosted.sample("cat"))  # doctest: +SKIP
+
+A public name is imported when it is first used. ``__init__.pyi`` lists the names and their modules,
+for type checkers and for this file.
 """
 
 from __future__ import annotations
 
+import ast
 import importlib
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
-if TYPE_CHECKING:
-    from rfhosted.client import Client, predict
-    from rfhosted.comparison.comparison import Comparison, compare
-    from rfhosted.comparison.size_sweep import Sweep, sweep
-    from rfhosted.endpoints.call import Call
-    from rfhosted.errors import (
-        AuthenticationError,
-        HostedError,
-        ImageError,
-        InvalidRequestError,
-        ModelNotFoundError,
-        ModelNotReadyError,
-        PaymentRequiredError,
-        PermissionDeniedError,
-        RateLimitedError,
-        ServiceError,
-        TooLargeError,
-        UnexpectedAnswerError,
-        UnreachableError,
-        UnsupportedError,
-    )
-    from rfhosted.explorer import Explorer, explore
-    from rfhosted.hosted import ApiVersion, Task
-    from rfhosted.images.samples import sample, sample_names
-    from rfhosted.latency import Benchmark, benchmark, published
-    from rfhosted.prediction import Prediction
-
-#: Public name -> the module that it comes from, imported when the name is first used.
-_HOMES = {
-    "client": ("Client", "predict"),
-    "endpoints.call": ("Call",),
-    "comparison.comparison": ("Comparison", "compare"),
-    "comparison.size_sweep": ("Sweep", "sweep"),
-    "errors": (
-        *("AuthenticationError", "HostedError", "ImageError", "InvalidRequestError"),
-        *("ModelNotFoundError", "ModelNotReadyError", "PaymentRequiredError"),
-        *("PermissionDeniedError", "RateLimitedError", "ServiceError", "TooLargeError"),
-        *("UnexpectedAnswerError", "UnreachableError", "UnsupportedError"),
-    ),
-    "explorer": ("Explorer", "explore"),
-    "hosted": ("ApiVersion", "Task"),
-    "images.samples": ("sample", "sample_names"),
-    "latency": ("Benchmark", "benchmark", "published"),
-    "prediction": ("Prediction",),
+_MODULES = {
+    alias.name: node.module
+    for node in ast.parse(Path(__file__).with_suffix(".pyi").read_text("utf-8")).body
+    if isinstance(node, ast.ImportFrom) and node.module
+    for alias in node.names
 }
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __version__ = "0.1.0"
-__all__ = [
-    "ApiVersion",
-    "AuthenticationError",
-    "Benchmark",
-    "Call",
-    "Client",
-    "Comparison",
-    "Explorer",
-    "HostedError",
-    "ImageError",
-    "InvalidRequestError",
-    "ModelNotFoundError",
-    "ModelNotReadyError",
-    "PaymentRequiredError",
-    "PermissionDeniedError",
-    "Prediction",
-    "RateLimitedError",
-    "ServiceError",
-    "Sweep",
-    "Task",
-    "TooLargeError",
-    "UnexpectedAnswerError",
-    "UnreachableError",
-    "UnsupportedError",
-    "benchmark",
-    "compare",
-    "explore",
-    "predict",
-    "published",
-    "sample",
-    "sample_names",
-    "sweep",
-]
+__all__ = sorted(_MODULES)  # noqa: PLE0605 - a list, made from the one table
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOME_OF:
+    if name not in _MODULES:
         raise AttributeError(f"module 'rfhosted' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"rfhosted.{_HOME_OF[name]}"), name)
+    return getattr(importlib.import_module(_MODULES[name]), name)
 
 
 def __dir__() -> list[str]:

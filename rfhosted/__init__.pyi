@@ -1,0 +1,27 @@
+from rfhosted.client import Client as Client, predict as predict
+from rfhosted.comparison.comparison import Comparison as Comparison, compare as compare
+from rfhosted.comparison.size_sweep import Sweep as Sweep, sweep as sweep
+from rfhosted.endpoints.call import Call as Call
+from rfhosted.errors import (
+    AuthenticationError as AuthenticationError,
+    HostedError as HostedError,
+    ImageError as ImageError,
+    InvalidRequestError as InvalidRequestError,
+    ModelNotFoundError as ModelNotFoundError,
+    ModelNotReadyError as ModelNotReadyError,
+    PaymentRequiredError as PaymentRequiredError,
+    PermissionDeniedError as PermissionDeniedError,
+    RateLimitedError as RateLimitedError,
+    ServiceError as ServiceError,
+    TooLargeError as TooLargeError,
+    UnexpectedAnswerError as UnexpectedAnswerError,
+    UnreachableError as UnreachableError,
+    UnsupportedError as UnsupportedError,
+)
+from rfhosted.explorer import Explorer as Explorer, explore as explore
+from rfhosted.hosted import ApiVersion as ApiVersion, Task as Task
+from rfhosted.images.samples import sample as sample, sample_names as sample_names
+from rfhosted.latency import Benchmark as Benchmark, benchmark as benchmark, published as published
+from rfhosted.prediction import Prediction as Prediction
+
+__version__: str

@@ -36,10 +36,10 @@ def code_cells(notebook) -> list:
 
 def pictures(cell) -> int:
     """How many outputs of a cell show a picture."""
-    datas = [output.get("data", {}) for output in cell.outputs]
+    bundles = [output.get("data", {}) for output in cell.outputs]
     return sum(
         "image/png" in data or "image/jpeg" in data or "<img" in data.get("text/html", "")
-        for data in datas
+        for data in bundles
     )
 
 

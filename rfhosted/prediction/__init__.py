@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from rfhosted.hosted import Task
 from rfhosted.outputs.values import ClassMap, Ranking
-from rfhosted.prediction.base import Prediction, Timing
+from rfhosted.prediction.base import Prediction
 from rfhosted.prediction.classification import ClassificationPrediction
 from rfhosted.prediction.objects import (
     DetectionPrediction,
@@ -14,6 +14,7 @@ from rfhosted.prediction.objects import (
     KeypointPrediction,
 )
 from rfhosted.prediction.semantic import SemanticPrediction
+from rfhosted.prediction.timing import Timing
 
 if TYPE_CHECKING:
     from rfhosted.outputs.values import Answer

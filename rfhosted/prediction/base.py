@@ -22,84 +22,10 @@ if TYPE_CHECKING:
     from rfhosted.hosted import ApiVersion, Task
     from rfhosted.images.sources import SourceImage
     from rfhosted.images.upload import Upload
+    from rfhosted.prediction.timing import Timing
 
 #: Longest side of a drawn picture, in pixels: what a notebook shows, not what a camera takes.
 DISPLAY_SIZE = 1024
-
-
-#: The parts of the whole way, and what they are.
-_PARTS = {
-    "prepare": "decode, scale and encode the picture",
-    "connect": "find the host, TCP, TLS",
-    "upload": "send the request",
-    "queue": "network, routing and queueing",
-    "load": "load the model (a cold start)",
-    "exec": "the model's own work",
-    "download": "receive the answer",
-    "parse": "read the answer",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """Where the time went, in seconds.
-
-    Attributes:
-        prepare: Reading, decoding, scaling and encoding the picture, here.
-        e2e: From sending the request to the last byte of the answer (the docs' E2E).
-        exec: The model's own work, as the server tells it (the docs' Exec); None where it does not.
-        parse: Reading the answer, here.
-        server: The whole request inside the server; V2 alone tells it.
-        load: Loading the model, where this request had to wait for that (a cold start).
-        retries: Why earlier tries failed; empty for a first success.
-        connect: Finding the host, TCP and TLS; 0 where a connection was open already.
-        upload: Sending the request.
-        wait: From the request's last byte to the answer's first.
-        download: From the answer's first byte to its last.
-    """
-
-    prepare: float
-    e2e: float
-    exec: float | None
-    parse: float
-    server: float | None = None
-    load: float | None = None
-    retries: tuple[str, ...] = ()
-    connect: float | None = None
-    upload: float | None = None
-    wait: float | None = None
-    download: float | None = None
-
-    def parts(self) -> dict[str, float | None]:
-        """The whole way in order, seconds; None where nobody told. Exec, load and queue are wait.
-
-        ``queue`` is what the server's wait has besides: queueing, routing, the network's delay.
-        """
-        known = [self.exec or 0.0, self.load or 0.0]
-        queue = None if self.wait is None or self.exec is None else self.wait - sum(known)
-        return {
-            "prepare": self.prepare,
-            "connect": self.connect,
-            "upload": self.upload,
-            "queue": None if queue is None else max(0.0, queue),
-            "load": self.load,
-            "exec": self.exec,
-            "download": self.download,
-            "parse": self.parse,
-        }
-
-    def _repr_html_(self) -> str:
-        parts = self.parts()
-        whole = self.prepare + self.e2e + self.parse
-        entries = [
-            (
-                f"{name}: {_PARTS[name]}",
-                None if seconds is None else seconds / whole if whole else 0.0,
-                milliseconds(seconds),
-            )
-            for name, seconds in parts.items()
-        ]
-        return html.bars(entries, f"{milliseconds(whole)}, {milliseconds(self.e2e)} of it E2E")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)

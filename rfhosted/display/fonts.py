@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 from PIL import ImageFont, features
 
+from rfhosted.outputs.text import one_line
+
 if TYPE_CHECKING:
     import numpy.typing as npt
     from PIL import ImageDraw
@@ -26,12 +28,6 @@ _LAST_CHOICE = re.compile(
 _LONGEST = 28
 #: A character that will never be: fonts that claim it write boxes (Last Resort, Adobe Blank).
 _NO_CHARACTER = 0xFDD0
-
-
-def one_line(text: str) -> str:
-    """The text on one line, composed, without characters that no font and no terminal shows."""
-    kept = (" " if unicodedata.category(c) in {"Cc", "Cs", "Zl", "Zp"} else c for c in text)
-    return " ".join(unicodedata.normalize("NFC", "".join(kept)).split())
 
 
 @functools.lru_cache(maxsize=1024)

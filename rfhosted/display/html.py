@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from rfhosted.display.fonts import one_line
 from rfhosted.images.upload import scaled
+from rfhosted.outputs.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

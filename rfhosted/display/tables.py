@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from rfhosted.display import html
-from rfhosted.display.fonts import one_line
 from rfhosted.display.units import counted
+from rfhosted.outputs.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -128,21 +128,6 @@ def test_letters_that_join_need_a_layout_engine(machine, monkeypatch):
     assert fonts.font_for("helmet", 20)
 
 
-@pytest.mark.parametrize(
-    ("text", "line"),
-    [
-        ("a\nb", "a b"),
-        (" a\t\x00\x1b[0m ", "a [0m"),
-        ("cafe\u0301", "café"),
-        ("a\ud800", "a"),
-        ("\u2028", ""),
-        ("क्\u200dष", "क्\u200dष"),
-    ],
-)
-def test_one_line(text, line):
-    assert fonts.one_line(text) == line
-
-
 @pytest.mark.parametrize("name", ["", " \n", "\x00"])
 def test_a_name_of_nothing_is_its_number(machine, name):
     assert fonts.fitted(name, 7, " 90%", 12, 500)[0][0] == "#7"

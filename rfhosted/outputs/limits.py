@@ -1,0 +1,29 @@
+"""What is taken from one response at most: far more than any real model outputs.
+
+A response above a limit is shown in part, with a note that says so, or refused. Memory and time
+then depend on the size of the response alone, never on a number that stands in it.
+"""
+
+#: Characters of a text from a server: class names, messages.
+LONGEST_TEXT = 1_000
+#: Detections, the first ones of the response.
+MOST_DETECTIONS = 10_000
+#: Classes of a ranking, the best ones.
+MOST_SCORES = 100_000
+#: Slots of a skeleton, and keypoints of one detection.
+MOST_KEYPOINTS = 1_000
+#: Pixels from the image's left top corner to a coordinate.
+FARTHEST_COORDINATE = 1e7
+#: Pixels of an image's side that a response reports.
+LONGEST_SIDE = 100_000
+#: Class ids from here on are not ids. Those of a class map are pixel values and fit a byte.
+LARGEST_CLASS_ID = 2**31
+#: Pixels of a mask's grid that is larger than the image: a model of small images may have one.
+LARGEST_OWN_GRID = 2**22
+#: Pixels of all masks of a response together, each counted in its own box.
+MOST_MASK_PIXELS = 2**32
+#: Work of filling an outline: the square of the rows that its sides cross, per row of its box.
+#: One that crosses itself everywhere is no outline and takes minutes to fill.
+WILDEST_OUTLINE = 2e8
+#: Seconds that a server may report: a day.
+LONGEST_TIME = 86_400.0

@@ -5,14 +5,14 @@ HostedError
 ├── PaymentRequiredError     402, 423: the plan, the credits or a pause
 ├── PermissionDeniedError    403: the key may not use this model
 ├── ModelNotFoundError       404, 405, or an id that cannot be routed: correct the id
-├── ImageError               not an image, here or there: use another picture
+├── ImageError               not an image, locally or for the server: use another image
 ├── InvalidRequestError      other 4xx: correct the parameters
-├── TooLargeError            413, or here before sending: send a smaller picture
+├── TooLargeError            413, or found before sending: send a smaller image
 ├── RateLimitedError         429: wait, send less often
 ├── ServiceError             5xx: not your fault; try later
 │   └── ModelNotReadyError   503: the model is loading; try again in a moment
-├── UnreachableError         no connection, a timeout, an answer cut off: check the network
-├── UnexpectedAnswerError    200, but not an answer that we know; kept in ``.raw``
+├── UnreachableError         no connection, a timeout, a response cut off: check the network
+├── UnexpectedAnswerError    200, but an unrecognised response; kept in ``.raw``
 └── UnsupportedError         that version, region or model cannot do it; nothing was sent
 """
 
@@ -20,13 +20,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from rfhosted.outputs.text import one_line
+
+_LONGEST_SERVER_MESSAGE = 300  # characters
+
 
 class HostedError(Exception):
-    """Base of everything that rfhosted raises on purpose, bad Python arguments aside.
+    """Base of everything that rfhosted raises on purpose, apart from bad Python arguments.
 
     Attributes:
-        status: HTTP status, or None when no answer was involved.
-        server_message: The server's own words, or None.
+        status: HTTP status, or None where there was no response.
+        server_message: The server's own message, printable and short, or None.
         advice: The next step, one sentence.
     """
 
@@ -42,31 +46,22 @@ class HostedError(Exception):
     ) -> None:
         self.message = message
         self.status = status
-        self.server_message = server_message
+        self.server_message = one_line(server_message or "", _LONGEST_SERVER_MESSAGE) or None
         self.advice = advice or self.advice_by_default
         super().__init__(message)
 
     def __str__(self) -> str:
         code = f" (HTTP {self.status})" if self.status else ""
-        said = f' The server said: "{self.server_message}".' if self.server_message else ""
-        return f"{self.message}{code}.{said} {self.advice}"
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (type(self), self.message, self.__dict__.copy())
-
-
-def _rebuild(kind: type[HostedError], message: str, state: dict[str, Any]) -> HostedError:
-    error = kind(message)
-    error.__dict__.update(state)
-    return error
+        quoted = f' The server said: "{self.server_message}".' if self.server_message else ""
+        return f"{self.message}{code}.{quoted} {self.advice}"
 
 
 class AuthenticationError(HostedError):
-    """No API key, or one that the server does not take (401)."""
+    """No API key, or one that the server does not accept (401)."""
 
     advice_by_default = (
         "Check the API key (app.roboflow.com, Settings, API Keys) and pass it as api_key=, in"
-        " ROBOFLOW_API_KEY or in a .env file; a refused key stays refused for a minute."
+        " ROBOFLOW_API_KEY or in a .env file; a rejected key stays rejected for a minute."
     )
 
 
@@ -75,8 +70,8 @@ class PaymentRequiredError(HostedError):
 
     advice_by_default = (
         "Check the plan and the credits of the workspace: credits may be used up or capped, and a"
-        " legacy plan without credits cannot run the newest architectures; a pause is ended by the"
-        " workspace's administrator."
+        " legacy plan without credits cannot run the newest architectures; an administrator of the"
+        " workspace can end a pause."
     )
 
 
@@ -90,7 +85,7 @@ class PermissionDeniedError(HostedError):
 
 
 class ModelNotFoundError(HostedError):
-    """No such model: 404, 405, or an id that cannot be routed (nothing was sent then)."""
+    """No such model: 404, 405, or an id that cannot be routed (then nothing was sent)."""
 
     advice_by_default = (
         'Model ids look like "project/3" or "workspace/slug"; check the spelling, and that the'
@@ -99,21 +94,21 @@ class ModelNotFoundError(HostedError):
 
 
 class ImageError(HostedError):
-    """Not an image that can be read, here or on the server."""
+    """Not an image that can be read, locally or on the server."""
 
-    advice_by_default = "Use a JPEG, PNG or WebP picture that opens in an image viewer."
+    advice_by_default = "Use a JPEG, PNG or WebP image that opens in an image viewer."
 
 
 class InvalidRequestError(HostedError):
-    """The server refused a parameter (400, 422 and other 4xx)."""
+    """The server rejected a parameter (400, 422 and other 4xx)."""
 
-    advice_by_default = "Correct what the server names."
+    advice_by_default = "Correct the parameter that the server names."
 
 
 class TooLargeError(HostedError):
-    """The request is over the version's limit: found here before sending, or said by a 413."""
+    """The request is over the version's size limit: found before sending, or reported as 413."""
 
-    advice_by_default = "Pass a smaller image_size, or leave it out to have the picture fitted."
+    advice_by_default = "Pass a smaller image_size, or leave it out to have the image fitted."
 
 
 class RateLimitedError(HostedError):
@@ -126,34 +121,33 @@ class ServiceError(HostedError):
     """The service failed (5xx), after the retries."""
 
     advice_by_default = (
-        "Try again later; if one model fails all the time while others answer, its deployment is"
-        " broken: retrain it or ask Roboflow."
+        "Try again later; if one model always fails while others work, its deployment is broken:"
+        " retrain it or contact Roboflow."
     )
 
 
 class ModelNotReadyError(ServiceError):
     """The model is still loading (503), after the retries."""
 
-    advice_by_default = "The model is being loaded: try again in a few seconds."
+    advice_by_default = "The model is loading: try again in a few seconds."
 
 
 class UnreachableError(HostedError):
-    """No connection, a timeout, or an answer that was cut off."""
+    """No connection, a timeout, a stopped request, or a response that was cut off."""
 
     advice_by_default = (
-        "Check the network, a proxy or firewall and the address; without a key the models of this"
-        " machine need no network."
+        "Check the network, a proxy or firewall, and the address; the local models need no network."
     )
 
 
 class UnexpectedAnswerError(HostedError):
-    """An answer of no shape that we know.
+    """A response that was not recognised.
 
     Attributes:
-        raw: The answer as it came: the JSON, or the text where it was not JSON.
+        raw: The response: its JSON, or its text where it was not JSON.
     """
 
-    advice_by_default = "The answer is kept in .raw of this error."
+    advice_by_default = "The response is kept in .raw of this error."
     raw: Any = None
 
     def __init__(self, message: str, *, raw: Any = None, **details: Any) -> None:
@@ -167,9 +161,9 @@ class UnsupportedError(HostedError):
     advice_by_default = "Use api_version='v2' or another model."
 
 
-#: status -> (class, what happened). What to do stands with the class.
+#: status -> (class, what happened). The class has the advice.
 STATUSES: dict[int, tuple[type[HostedError], str]] = {
-    400: (InvalidRequestError, "The server refused the request"),
+    400: (InvalidRequestError, "The server rejected the request"),
     401: (AuthenticationError, "The API key is missing, wrong or of another workspace"),
     402: (PaymentRequiredError, "The workspace cannot spend credits for this request"),
     403: (PermissionDeniedError, "The API key may not use this model"),
@@ -177,9 +171,9 @@ STATUSES: dict[int, tuple[type[HostedError], str]] = {
     405: (ModelNotFoundError, "The model id does not route to a model"),
     408: (UnreachableError, "The server waited too long for the request"),
     410: (UnsupportedError, "The service no longer offers this"),
-    413: (TooLargeError, "The request is larger than the server takes"),
-    422: (InvalidRequestError, "The server refused a parameter"),
-    423: (PaymentRequiredError, "The use of the API is paused for this workspace"),
+    413: (TooLargeError, "The request is larger than the server accepts"),
+    422: (InvalidRequestError, "The server rejected a parameter"),
+    423: (PaymentRequiredError, "API use is paused for this workspace"),
     429: (RateLimitedError, "Too many requests"),
     500: (ServiceError, "The service failed"),
     501: (ServiceError, "The service cannot run this model"),
@@ -189,39 +183,39 @@ STATUSES: dict[int, tuple[type[HostedError], str]] = {
     507: (ServiceError, "The model is too large for the server"),
 }
 
-#: The same of the hundreds, for statuses that the table does not have. A redirect is not followed:
-#: the picture and the key would go to an address that nobody named.
-_OTHERS: dict[int, tuple[type[HostedError], str]] = {
-    3: (UnreachableError, "The address sends elsewhere: perhaps to https, or to a login page"),
+#: The same by hundreds, for other statuses. A redirect is not followed: the image and the key would
+#: go to an address that the user did not name.
+_BY_HUNDREDS: dict[int, tuple[type[HostedError], str]] = {
+    3: (UnreachableError, "The server redirected the request (to https or a login page?)"),
     4: STATUSES[400],
     5: STATUSES[500],
 }
 
-#: Beginnings of the server's 400 messages that another class answers better.
+#: Beginnings of the server's 400 messages for which another class fits better.
 _BETTER_400 = {
     "Could not load input image": (ImageError, "The server could not read the image"),
     "Data pointed by URL": (ImageError, "The server could not read the image"),
     "Data is not image": (ImageError, "The server could not read the image"),
     "Required Roboflow API key is missing": STATUSES[401],
-    "Invalid Model ID": (ModelNotFoundError, "The server does not take this model id"),
+    "Invalid Model ID": (ModelNotFoundError, "The server does not accept this model id"),
 }
 
 
 def error_for(status: int, server_message: str | None) -> HostedError:
-    """The exception for an HTTP answer that is no success.
+    """The exception for an HTTP response that is not a success.
 
     Args:
         status: HTTP status.
-        server_message: The server's words, already redacted.
+        server_message: The server's message, without the key.
     """
     if status < 300:
         return UnexpectedAnswerError(
-            "The answer is neither a prediction nor an error",
+            "The response is neither a prediction nor an error",
             raw=server_message,
             status=status,
             server_message=server_message,
         )
-    kind, happened = STATUSES.get(status) or _OTHERS[min(status // 100, 5)]
+    kind, happened = STATUSES.get(status) or _BY_HUNDREDS[min(status // 100, 5)]
     if status == 400:
         for start, better in _BETTER_400.items():
             if (server_message or "").startswith(start):

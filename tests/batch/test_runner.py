@@ -14,6 +14,7 @@ import pytest
 
 import rfhosted
 from rfhosted.batch.runner import run
+from rfhosted.endpoints.call import Call
 from rfhosted.transport.connection import Stop
 from support.scripted import Response
 
@@ -170,7 +171,7 @@ def test_an_interrupted_call_in_this_thread_keeps_the_others():
 def test_ctrl_c_cuts_off_what_is_in_flight(scripted):
     scripted.respond(Response(), Response(), Response(delay=30))
     client, stop = rfhosted.Client(base_url=scripted.url, retries=0), Stop()
-    prepared = client.prepare(rfhosted.sample("cat"), "a/1")
+    prepared = client.prepare(rfhosted.sample("cat"), Call("a/1"))
     seen = []
 
     def press(outcome):
@@ -195,7 +196,7 @@ def test_ctrl_c_cuts_off_what_is_in_flight(scripted):
 def test_one_stop_ends_many_requests(scripted):
     scripted.respond(Response(delay=30))
     client, stop = rfhosted.Client(base_url=scripted.url, retries=0), Stop()
-    prepared = client.prepare(rfhosted.sample("cat"), "a/1")
+    prepared = client.prepare(rfhosted.sample("cat"), Call("a/1"))
     waiting = threading.Thread(target=lambda: (_in_flight(scripted, 4), stop.set()))
     waiting.start()
     with ThreadPoolExecutor(4) as pool:

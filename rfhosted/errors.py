@@ -23,6 +23,7 @@ from typing import Any
 from rfhosted.outputs.text import one_line
 
 _LONGEST_SERVER_MESSAGE = 300  # characters
+_MOST_PARAMETERS = 20  # of those that a 422 names
 
 
 class HostedError(Exception):
@@ -221,3 +222,28 @@ def error_for(status: int, server_message: str | None) -> HostedError:
             if (server_message or "").startswith(start):
                 kind, happened = better
     return kind(happened, status=status, server_message=server_message)
+
+
+def message_in(body: Any) -> str | None:
+    """The server's own message in the JSON of an error; None where there is none.
+
+    Args:
+        body: The JSON. Each layer of the service has a form of its own: ``message``, ``detail``,
+            ``error``, or a list with one entry for each parameter.
+    """
+    for name in ("message", "Message", "detail", "error", "message"):
+        if isinstance(body, dict) and name in body:
+            body = body[name]
+    if isinstance(body, list):
+        body = "; ".join(filter(None, map(_parameter_message, body[:_MOST_PARAMETERS])))
+    return (one_line(body, _LONGEST_SERVER_MESSAGE) or None) if isinstance(body, str) else None
+
+
+def _parameter_message(item: Any) -> str:
+    if not isinstance(item, dict):
+        return item if isinstance(item, str) else ""
+    place = item.get("loc")
+    names = place if isinstance(place, list) else [place]
+    where = ".".join(str(name) for name in names if isinstance(name, (str, int)))
+    said = item.get("msg")
+    return ": ".join(part for part in (where, said) if isinstance(part, str) and part)

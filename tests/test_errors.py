@@ -23,3 +23,24 @@ def test_every_error_survives_a_pickle(status) -> None:
     assert type(loaded) is type(error)
     assert vars(loaded) == vars(error)
     assert str(loaded) == str(error)
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({"message": "no credits"}, "no credits"),
+        ({"detail": "Not Found"}, "Not Found"),
+        ({"error": {"message": "no access", "type": "AccessException"}}, "no access"),
+        ({"Message": "Forbidden\x1b[0m"}, "Forbidden [0m"),
+        ({"detail": [{"loc": ["query", "stroke"], "msg": "not a number"}]}, "query.stroke: not a number"),
+        ({"detail": [{"loc": None, "msg": "wrong"}, {"loc": 5}, {}, 3, "text"]}, "wrong; 5; text"),
+        ({"message": None}, None),
+        ({"message": {"message": ["a"]}}, "a"),
+        ({"message": ""}, None),
+        ("no credits", "no credits"),
+        ([], None),
+        (None, None),
+    ],
+)  # fmt: skip
+def test_the_message_in_the_json_of_an_error(body, message) -> None:
+    assert errors.message_in(body) == message

@@ -25,6 +25,7 @@ from rfhosted.errors import (
     UnexpectedAnswerError,
     UnreachableError,
     error_for,
+    message_in,
 )
 from rfhosted.transport.connection import Adapter, Stop, Try
 
@@ -354,19 +355,8 @@ def _error(outcome: Reply | _Failure, host: str, key: ApiKey | None, *, tries: i
 
 
 def _server_message(text: str) -> str | None:
-    """The server's own words, out of any of the bodies that its layers write."""
+    """The server's own message, out of any of the bodies that its layers write."""
     try:
-        said = json.loads(text)
-    except ValueError:
-        said = re.sub(r"<[^>]*>|\s+", " ", text)  # HTML of a load balancer
-    for name in ("message", "Message", "detail", "error", "message"):
-        if isinstance(said, dict) and name in said:
-            said = said[name]
-    if isinstance(said, list):  # a 422 names each parameter
-        said = "; ".join(
-            f"{'.'.join(map(str, item.get('loc', ())))}: {item.get('msg')}"
-            if isinstance(item, dict)
-            else str(item)
-            for item in said
-        )
-    return str(said).strip()[:300] or None
+        return message_in(json.loads(text))
+    except (ValueError, RecursionError):
+        return re.sub(r"<[^>]*>|\s+", " ", text).strip() or None  # HTML of a load balancer

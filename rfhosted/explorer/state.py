@@ -166,7 +166,10 @@ class ExplorerState:
         Raises:
             AuthenticationError: The key holds characters that no key has.
         """
-        self.client = self.client.replace(api_key=api_key)
+        try:
+            self.client = self.client.replace(api_key=api_key)
+        finally:
+            del api_key  # no traceback shows it
         self.notice = "The key is set, and kept in this kernel's memory alone."
         if (self.question.model or "").startswith(hosted.LOCAL_WORKSPACE + "/"):
             self.question = replace(self.question, model=None)

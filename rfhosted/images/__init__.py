@@ -1,4 +1,4 @@
-"""An image of any kind in, the bytes to send out: sources, uploads, the photos that ship.
+"""An image of any kind in, the bytes to upload out: reading, decoding, scaling, sample photos.
 
-Nothing here knows a model, an API version or the network.
+Nothing in this room knows a model, an API version or the network.
 """

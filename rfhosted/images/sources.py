@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import contextlib
 import functools
-import io
-import os
 import re
-import struct
 import sys
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from PIL import Image, ImageFile
 
 from rfhosted.errors import ImageError
+from rfhosted.images import decoding
+from rfhosted.images.formats import explain
+from rfhosted.images.reading import bare, read
 
 if TYPE_CHECKING:
+    import os
+
     import numpy as np
     import numpy.typing as npt
 
     Pixels = npt.NDArray[np.uint8]
 
-#: What ``predict`` takes: path, http(s) URL or data URI, bytes, file object, PIL image,
-#: numpy array (height, width, 3), uint8, RGB.
+#: What ``predict`` takes: path, http(s) or file URL, data URI, base64, bytes, file object, PIL
+#: image, numpy array (height, width, 3), uint8, RGB.
 ImageLike: TypeAlias = "str | os.PathLike[str] | bytes | bytearray | memoryview | Any"
 
 #: EXIF orientation -> what makes the stored pixels upright (EXIF 2.32, 4.6.4.A).
@@ -39,31 +38,34 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-_ORIENTATION_TAG = 0x0112
+#: Formats that every server decodes, as the server knows them.
+_SENT_AS = {"JPEG": "JPEG", "MPO": "JPEG", "PNG": "PNG", "WEBP": "WEBP"}
+_SCALED_TO_8_BITS = "16 or 32 bits scaled to 8"
 #: A JPEG is decoded at the smallest of its scales that leaves this much to the antialiased resize.
 _DRAFT_MARGIN = 1.5
-#: Pictures that shrink by less than this hold next to nothing that could alias.
+#: An image that shrinks by less than this holds next to nothing that could alias.
 _SLIGHTLY = 1.25
-#: What Pillow raises for files that are broken in one way or another.
-_BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error)
-_TRUNCATED = "The image file is truncated: its end is missing"
 
 
 @dataclass(frozen=True, eq=False)
 class SourceImage:
-    """One picture, not yet decoded where it came as a file.
+    """One image, not yet decoded where it came as a file.
 
     Attributes:
         size: (width, height) in pixels, upright.
         format: Pillow's name of the file's format ("JPEG"), or None for pixels.
         data: The file's own bytes, or None for pixels.
         orientation: EXIF orientation of the stored pixels, 1 is upright.
+        sent_as: Format under which the file may be sent untouched: "JPEG", "PNG", "WEBP"; or None.
+        changes: What decoding leaves out or scales, in words.
     """
 
     size: tuple[int, int]
-    format: str | None
-    data: bytes | None
-    orientation: int
+    format: str | None = None
+    data: bytes | None = field(default=None, repr=False)
+    orientation: int = 1
+    sent_as: str | None = None
+    changes: tuple[str, ...] = ()
     _pixels: Image.Image | None = None
     _scaled: dict[tuple[int, int], Pixels] = field(default_factory=dict)
 
@@ -72,11 +74,11 @@ class SourceImage:
 
     @functools.cached_property
     def full(self) -> Image.Image:
-        """The whole picture: PIL RGB, upright, original size. Decoded once."""
+        """The whole image: PIL RGB, upright, original size. Decoded once."""
         return self._decode()
 
     def at(self, size: tuple[int, int]) -> Image.Image:
-        """The picture scaled to (width, height): PIL RGB, upright, antialiased.
+        """The image scaled to (width, height): PIL RGB, upright, antialiased.
 
         Raises:
             ImageError: The file turned out to be broken.
@@ -84,7 +86,7 @@ class SourceImage:
         return self.full if size == self.size else Image.fromarray(_swapped(self._scaled_to(size)))
 
     def jpeg(self, size: tuple[int, int], quality: int) -> bytes:
-        """The picture scaled to (width, height) as a JPEG file, upright.
+        """The image scaled to (width, height) as a JPEG file, upright.
 
         Args:
             size: (width, height) in pixels.
@@ -100,15 +102,16 @@ class SourceImage:
         return file.tobytes()
 
     def _scaled_to(self, size: tuple[int, int]) -> Pixels:
-        """BGR, upright. Kept in OpenCV's hands: each way to Pillow and back is a copy."""
+        """BGR, upright. Kept as an OpenCV array: each way to Pillow and back is a copy."""
         import numpy as np
 
         scaled = self._scaled.get(size)
         if scaled is None:
-            pixels = self._quickly_decoded(size)
-            if pixels is None:
-                pixels = _swapped(np.asarray(self.__dict__.get("full") or self._decode()))
-            scaled = pixels if pixels.shape[1::-1] == size else _shrunk(pixels, size)
+            scaled = self._quickly_decoded(size)
+            if scaled is None:
+                whole = self.__dict__.get("full") or self._decode()
+                scaled = _swapped(_shrunk(np.asarray(whole), size))
+            scaled = _shrunk(scaled, size)
             self._scaled.clear()  # the last size is the one that is drawn again and again
             self._scaled[size] = scaled
         return scaled  # not what is kept: another thread may want another size
@@ -121,12 +124,16 @@ class SourceImage:
         import cv2
         import numpy as np
 
-        if self.data is None or self.format not in ("JPEG", "MPO") or "full" in self.__dict__:
+        if self.data is None or self.sent_as != "JPEG" or "full" in self.__dict__:
             return None
-        room = min(whole / part for whole, part in zip(self.size, size, strict=True))
-        scale = next((scale for scale in (8, 4, 2) if room >= scale * _DRAFT_MARGIN), 1)
+        ratio = min(whole / part for whole, part in zip(self.size, size, strict=True))
+        scale = next(
+            scale
+            for scale in (8, 4, 2, 1)
+            if ratio >= scale * _DRAFT_MARGIN or _divided(self.size, scale) == size or scale == 1
+        )
         how = cv2.IMREAD_COLOR if scale == 1 else getattr(cv2, f"IMREAD_REDUCED_COLOR_{scale}")
-        width, height = (-(-side // scale) for side in self.size)
+        width, height = _divided(self.size, scale)
         with contextlib.suppress(cv2.error):
             pixels = cv2.imdecode(np.frombuffer(self.data, np.uint8), how)
             if pixels is not None and pixels.shape == (height, width, 3):
@@ -136,11 +143,14 @@ class SourceImage:
     def _decode(self) -> Image.Image:
         if self._pixels is not None:
             return self._pixels
+        data = self.data or b""
+        # Decoders of rare formats may warn; the others do not, and need not wait for each other.
+        silence = contextlib.nullcontext() if self.sent_as else decoding.quiet()
         try:
-            with Image.open(io.BytesIO(self.data or b"")) as image:
-                rgb = _to_rgb(image)
-        except _BROKEN as error:
-            problem = _explain(error)
+            with decoding.opened(data) as image, silence:
+                rgb = decoding.to_rgb(image, data)
+        except Exception as error:  # noqa: BLE001 - a decoder of a foreign format raises anything
+            problem = explain(error, data)
         else:
             turn = _UPRIGHT.get(self.orientation)
             return rgb if turn is None else rgb.transpose(turn)
@@ -148,7 +158,7 @@ class SourceImage:
 
 
 def load(image: ImageLike) -> SourceImage:
-    """Look at an image of any kind. URLs are for the network's room: see ``is_url``.
+    """Look at an image of any kind but an http(s) URL: see ``is_url``.
 
     Raises:
         ImageError: No such file, or not an image, empty, truncated, or a decompression bomb.
@@ -163,89 +173,66 @@ def load(image: ImageLike) -> SourceImage:
     numpy = sys.modules.get("numpy")
     if numpy is not None and isinstance(image, numpy.ndarray):
         return _from_array(image)
-    return _from_bytes(_read(image))
+    return _from_bytes(read(image))
 
 
 def is_url(image: ImageLike) -> bool:
-    """Whether the image is an http(s) address."""
-    return isinstance(image, str) and re.match(r"https?://", image, re.IGNORECASE) is not None
-
-
-def _read(image: ImageLike) -> bytes:
-    if isinstance(image, (bytes, bytearray, memoryview)):
-        return bytes(image)
-    if isinstance(image, str) and image[:5].lower() == "data:":
-        return _from_data_uri(image)
-    if isinstance(image, (str, os.PathLike)):
-        return _from_path(Path(image))
-    if callable(read := getattr(image, "read", None)):
-        data = read()
-        if isinstance(data, bytes):
-            return data
-        raise TypeError('The file is open as text; open it with mode "rb".')
-    raise TypeError(
-        f"{type(image).__name__} is no kind of image: pass a path, a URL, a data URI, bytes, a file"
-        " object, a PIL image or a numpy array (height, width, 3) of uint8, RGB."
-    )
-
-
-def _from_path(path: Path) -> bytes:
-    path = path.expanduser()
-    try:
-        return path.read_bytes()
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-    name = str(path) if len(str(path)) < 200 else str(path)[:200] + "…"
-    raise ImageError(
-        f"The image file {name!r} cannot be read: {reason}",
-        advice=f"Check the path; the working directory is {Path.cwd()}.",
-    )
-
-
-def _from_data_uri(uri: str) -> bytes:
-    head, comma, body = uri.partition(",")
-    if comma and head.lower().endswith(";base64"):
-        try:
-            return base64.b64decode(re.sub(r"\s", "", body), validate=True)
-        except binascii.Error:
-            pass
-    raise ImageError("The data URI does not hold a base64 image")
+    """Whether the image is an http(s) URL; ``reading.bare`` makes it ready to fetch."""
+    return isinstance(image, str) and re.match(r"https?://", bare(image), re.IGNORECASE) is not None
 
 
 def _from_bytes(data: bytes) -> SourceImage:
     if not data:
-        raise ImageError("The image file is empty")
-    problem: ImageError | None = None
+        raise ImageError("The image file is empty", advice="Copy or download the file again.")
     try:
-        with Image.open(io.BytesIO(data)) as image:
-            kind = image.format
-            if _is_truncated(image, data):
-                problem = ImageError(_TRUNCATED)
-            # Pillow turns TIFF upright by itself.
-            orientation = 1 if kind == "TIFF" else _orientation(image, data)
-            width, height = image.size
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        problem = ImageError(
-            "The image has too many pixels to be decoded safely (a decompression bomb?)",
-            advice="Scale it down first, or raise PIL.Image.MAX_IMAGE_PIXELS if you trust it.",
-        )
-    except _BROKEN as error:
-        problem = _explain(error)
-    if problem:
-        raise problem
-    size = (height, width) if orientation > 4 else (width, height)
-    return SourceImage(size, kind, data, orientation)
+        with decoding.quiet():
+            data = decoding.full_size_first(data)
+            with decoding.opened(data) as image:
+                return _described(image, data)
+    except Exception as error:  # noqa: BLE001 - a decoder of a foreign format raises anything
+        problem = explain(error, data)
+    raise problem
+
+
+def _described(image: ImageFile.ImageFile, data: bytes) -> SourceImage:
+    kind, size = image.format, image.size
+    # The second image of an MPO is another view of the first; a PSD's layers make one image.
+    several = kind not in ("MPO", "PSD") and getattr(image, "is_animated", False)
+    changes = ["first of several images"] * several
+    orientation = decoding.orientation(image, data)
+    if deep := decoding.is_deep(image):
+        changes.append(_SCALED_TO_8_BITS)
+    decoding.check_end(image, data)
+    return SourceImage(
+        size[::-1] if orientation > 4 else size,
+        kind,
+        data,
+        orientation,
+        None if several or deep else _SENT_AS.get(str(kind)),
+        tuple(changes),
+    )
 
 
 def _from_pixels(image: Image.Image) -> SourceImage:
-    turn = _UPRIGHT.get(image.getexif().get(_ORIENTATION_TAG, 1))
+    deep, file = decoding.is_deep(image), getattr(image, "fp", None)
+    closed = bool(getattr(image, "tile", None)) and (file is None or file.closed)
     try:
-        rgb = _to_rgb(image)
-    except _BROKEN as error:
-        problem = _explain(error)
+        turn = _UPRIGHT.get(decoding.orientation(image))
+        rgb = decoding.to_rgb(image)
+    except Exception as error:  # noqa: BLE001 - a decoder of a foreign format raises anything
+        problem = explain(error)
+        closed = closed or "closed" in str(error)
     else:
         upright = rgb if turn is None else rgb.transpose(turn)
-        return SourceImage(upright.size, None, None, 1, upright)
+        if 0 not in upright.size:
+            changes = (_SCALED_TO_8_BITS,) if deep else ()
+            return SourceImage(upright.size, changes=changes, _pixels=upright)
+        problem = ImageError("The image has no pixels", advice="Pass one of 1 x 1 or more.")
+    if closed:
+        problem = ImageError(
+            "The PIL image was closed before its pixels were read",
+            advice="Use it inside its with block, call its load() there, or pass the path.",
+        )
     raise problem
 
 
@@ -264,20 +251,8 @@ def _from_array(array: npt.NDArray[Any]) -> SourceImage:
     return _from_pixels(Image.frombytes("RGB", array.shape[1::-1], array.tobytes()))
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
-    """A new RGB image with the pixels that the server sees: alpha dropped, 16 bits cut to 8."""
-    if image.mode.startswith("I"):
-        import numpy as np
-
-        high = (np.asarray(image).astype("int64") >> 8).clip(0, 255)
-        return Image.fromarray(high.astype("uint8")).convert("RGB")
-    if image.mode == "F":
-        raise ValueError("it holds floating-point values; save it with 8 bits a channel")
-    if image.mode == "La":
-        image = image.convert("LA")
-    if image.mode == "P" and "transparency" in image.info:
-        return image.convert("RGBA").convert("RGB")
-    return image.convert("RGB")  # a copy where it is RGB already
+def _divided(size: tuple[int, int], scale: int) -> tuple[int, int]:
+    return -(-size[0] // scale), -(-size[1] // scale)
 
 
 def _shrunk(pixels: Pixels, size: tuple[int, int]) -> Pixels:
@@ -287,6 +262,8 @@ def _shrunk(pixels: Pixels, size: tuple[int, int]) -> Pixels:
     # Averaging over the area of each new pixel is what it takes; where next to nothing is left out,
     # weighing the nearest four gives the same detections in a fifth of the time.
     height, width = pixels.shape[:2]
+    if (width, height) == size:
+        return pixels
     slight = width < _SLIGHTLY * size[0] and height < _SLIGHTLY * size[1]
     return cv2.resize(pixels, size, interpolation=cv2.INTER_LINEAR if slight else cv2.INTER_AREA)  # type: ignore[return-value]  # as above
 
@@ -300,57 +277,14 @@ def _swapped(pixels: Pixels) -> Pixels:
 
 def _unread_file(image: Image.Image) -> bytes | None:
     """The file behind an image that was opened and not touched yet: the best upload of all."""
-    source = getattr(image, "fp", None)
-    untouched = isinstance(image, ImageFile.ImageFile) and bool(image.tile) and image.tell() == 0
-    if not untouched or source is None or not source.seekable():
-        return None
-    position = source.tell()
-    source.seek(0)
-    data: bytes = source.read()
-    source.seek(position)
-    try:
-        with Image.open(io.BytesIO(data)) as again:
-            # Another size: draft() was called on it, and the caller means that one.
-            return data if (again.format, again.size) == (image.format, image.size) else None
-    except _BROKEN:
-        return None
-
-
-def _orientation(image: Image.Image, data: bytes) -> int:
-    # Pillow decodes a whole PNG to learn that it has no EXIF behind its pixels.
-    if image.format == "PNG" and b"eXIf" not in data and b"Raw profile type exif" not in data:
-        return 1
-    found = image.getexif().get(_ORIENTATION_TAG, 1)
-    return found if found in _UPRIGHT else 1
-
-
-def _is_truncated(image: Image.Image, data: bytes) -> bool:
-    """Whether a file that may be sent as it is lacks its end; told without decoding it."""
-    if image.format in ("JPEG", "MPO"):
-        return not _jpeg_ends(data)
-    if image.format == "WEBP":
-        return len(data) < int.from_bytes(data[4:8], "little") + 8
-    if image.format == "PNG":
-        return b"IEND" not in data[-4096:]
-    return False
-
-
-def _jpeg_ends(data: bytes) -> bool:
-    at = 2
-    while at + 4 <= len(data) and data[at] == 0xFF:
-        if data[at + 1] == 0xDA:
-            # Inside the scan a 0xFF is always escaped, so this can only be the end marker.
-            end = b"\xff\xd9"
-            return data.find(end, max(at, len(data) - 4096)) >= 0 or data.find(end, at) >= 0
-        # 0xFF may be repeated as padding before a marker.
-        at += 1 if data[at + 1] == 0xFF else 2 + int.from_bytes(data[at + 2 : at + 4], "big")
-    return False
-
-
-def _explain(error: Exception) -> ImageError:
-    text = str(error)
-    if "truncated" in text.lower():
-        return ImageError(_TRUNCATED)
-    if "cannot identify" in text or not text:
-        return ImageError("The file is not an image, or of a format that cannot be read")
-    return ImageError(f"The image cannot be decoded: {text}")
+    with contextlib.suppress(Exception):  # then its pixels are taken, or say what is wrong
+        if isinstance(image, ImageFile.ImageFile) and image.tile and image.fp and not image.tell():
+            position = image.fp.tell()
+            image.fp.seek(0)
+            data = image.fp.read()
+            image.fp.seek(position)
+            with decoding.opened(decoding.full_size_first(data)) as again:
+                # Another size: draft() was called on it, and the caller means that one.
+                if (again.format, again.size) == (image.format, image.size):
+                    return data
+    return None

@@ -15,6 +15,7 @@ from rfhosted.endpoints.routing import address_of, check_region, checked_base_ur
 from rfhosted.errors import AuthenticationError
 from rfhosted.hosted import ApiVersion, Region, Task
 from rfhosted.images import sources
+from rfhosted.images.reading import bare
 from rfhosted.keys import ApiKey, find_key
 from rfhosted.prediction import Prediction, Timing, prediction_of
 from rfhosted.transport.session import Reply, Transport, seconds_of
@@ -237,7 +238,7 @@ class Client:
 
     def _fetched(self, image: ImageLike) -> ImageLike:
         if sources.is_url(image):
-            return self._http.download(str(image), timeout=self.timeout)
+            return self._http.download(bare(str(image)), timeout=self.timeout)
         return image
 
     def route(self, call: Call | None = None) -> Route:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import io
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from rfhosted import hosted
@@ -57,7 +58,7 @@ def build(
         ImageError: The image turned out to be broken.
     """
     budget = hosted.REQUEST_LIMITS[route.version] - hosted.HEAD_ROOM
-    content, upload = fit(image, longest, budget=budget, around=wire.form_bytes)
+    content, upload = fit(image, longest, budget=budget, overhead=wire.FORM_BYTES)
     body, content_type = wire.multipart(content, upload.format)
     url = f"{address}/{route.model}"
     request = wire.Request(
@@ -68,7 +69,7 @@ def build(
         key_in_header=route.key_in_header,
         api_version=route.version,
     )
-    return request, upload, content
+    return request, replace(upload, nbytes=len(body)), content
 
 
 def _parameters(route: Route, call: Call) -> dict[str, str]:

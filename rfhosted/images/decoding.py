@@ -138,7 +138,8 @@ def full_size_first(data: bytes) -> bytes:
 def _largest_image(data: bytes) -> int:
     """Offset of the TIFF directory to show: the first, unless that is a thumbnail."""
     directory = TiffImagePlugin.ImageFileDirectory_v2(data[:8])
-    first, file = directory.next, io.BytesIO(data)
+    file = io.BytesIO(data)
+    first: int = directory.next
     waiting, pixels = [first], {0: 0}
     while waiting and len(pixels) < _MOST_DIRECTORIES:
         at = waiting.pop(0)

@@ -1,4 +1,4 @@
-"""Photographs that ship with the package, free to use; NOTICE names their sources."""
+"""Photos that ship with the package, free to use; NOTICE names their sources."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ if TYPE_CHECKING:
 
 
 def sample_names() -> list[str]:
-    """Names of the photographs that ``sample`` knows."""
+    """Names of the photos that ``sample`` knows."""
     return sorted(path.stem for path in _folder().glob("*.jpg"))
 
 
 def sample(name: str) -> Path:
-    """Path of a photograph that ships with the package.
+    """Path of a photo that ships with the package.
 
     Args:
         name: One of ``sample_names()``.
 
     Raises:
-        ValueError: No photograph has that name.
+        ValueError: No photo has that name.
     """
     path = _folder() / f"{name}.jpg"
     if name not in sample_names():
-        raise ValueError(f"There is no sample {name!r}; there are {', '.join(sample_names())}.")
+        raise ValueError(f"There is no sample of that name; there are {', '.join(sample_names())}.")
     return path
 
 

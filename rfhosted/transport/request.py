@@ -37,11 +37,5 @@ def multipart(image: bytes, file_format: str) -> tuple[bytes, str]:
     return body, f"multipart/form-data; boundary={_BOUNDARY}"
 
 
-def file_in(body: bytes) -> bytes:
-    """The file in a form that ``multipart`` made."""
-    return body[body.index(_END_OF_HEAD.encode()) + len(_END_OF_HEAD) : -len(_TAIL)]
-
-
-def form_bytes(file_format: str) -> int:
-    """Bytes that the form adds to a file of this format."""
-    return len(multipart(b"", file_format)[0])
+#: Bytes that the form adds to a file, at most.
+FORM_BYTES = len(multipart(b"", "JPEG")[0])

@@ -199,7 +199,7 @@ def broken(images) -> dict[str, tuple[object, str]]:
         "folder": (images, "directory"),
         "null": ("a\0b.jpg", "cannot be read"),
         "empty": (images / "empty.bin", "empty"),
-        "text": (images / "text.txt", "not an image"),
+        "text": (images / "text.txt", "it is text"),
         "corrupt": (images / "corrupt.jpg", "not an image|cannot be decoded|truncated"),
         "truncated jpeg": (images / "truncated.jpg", "truncated"),
         "half a jpeg": (jpeg[: len(jpeg) // 2], "truncated"),

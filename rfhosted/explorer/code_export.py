@@ -1,6 +1,6 @@
-"""The code that gives exactly a result, to take away: Python for rfhosted, and curl.
+"""Code that gives exactly the shown result: Python for rfhosted, and a shell command with curl.
 
-Text from plain values: nothing is sent or read here, and no key is known here.
+Text only: nothing is sent or read, and no API key is known in this module.
 """
 
 from __future__ import annotations
@@ -9,125 +9,93 @@ import json
 import os
 import re
 import shlex
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
-from rfhosted import hosted
-from rfhosted.endpoints.call import LOCAL
-from rfhosted.endpoints.routing import resolve
-from rfhosted.errors import ModelNotFoundError
+from rfhosted.endpoints.call import Call
+from rfhosted.explorer.options import task_of
 from rfhosted.hosted import ApiVersion, Region, Task
-from rfhosted.images import sources
+from rfhosted.images.sources import is_url
 from rfhosted.keys import KEY_NAME
-from rfhosted.transport import request as wire
+from rfhosted.transport.request import PART_NAME
 
 if TYPE_CHECKING:
-    from rfhosted.endpoints.call import Prepared
-    from rfhosted.images.upload import ImageSize
+    from collections.abc import Mapping
 
-#: Where ``python -m rfhosted.local`` listens. The embedded server of a process dies with it, so
-#: that code to take away cannot name its address.
+    from rfhosted.client import Client
+    from rfhosted.endpoints.call import Prepared
+    from rfhosted.explorer.settings import Source
+
+#: Where ``python -m rfhosted.local`` listens. The embedded server ends with its process, so its
+#: address cannot be exported.
 LOCAL_ADDRESS = "http://127.0.0.1:9001"
 _LONGEST_LINE = 88
 
-#: What an image is: a path or URL; a sample's name; a file that exists nowhere here (an upload),
-#: under its name; pixels (PIL, numpy), under the name of a file to save them to.
-Source = Literal["file", "sample", "upload", "pixels"]
 
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One question and what is shown of its answer, as plain values; None is the default of each.
-
-    Attributes:
-        image: Path, URL or name; ``source`` says which.
-        source: See ``Source``.
-        model: As ``Client.predict`` takes it, as the following are.
-        task: See ``model``.
-        api_version: See ``model``.
-        image_size: See ``model``.
-        confidence: What is asked for, fraction in [0, 1].
-        overlap: See ``model``.
-        base_url: The client's.
-        region: The client's.
-        shown_confidence: As ``Prediction.filter`` takes it, as the following are.
-        classes: See ``shown_confidence``.
-        keypoint_confidence: See ``shown_confidence``.
-    """
-
-    image: str
-    source: Source = "file"
-    model: str | None = None
-    task: Task | str | None = None
-    api_version: ApiVersion | str = ApiVersion.V2
-    image_size: ImageSize = None
-    confidence: float | None = None
-    overlap: float = hosted.DEFAULT_OVERLAP
-    base_url: str | None = None
-    region: Region | str = Region.US
-    shown_confidence: float | None = None
-    classes: tuple[str, ...] | None = None
-    keypoint_confidence: float | None = None
-
-
-def python_code(call: Call) -> str:
-    """Python that gives the result: what is the default is left out.
+def python_code(
+    client: Client, source: Source, call: Call, filters: Mapping[str, Any] | None = None
+) -> str:
+    """Python that gives the result; default values are left out.
 
     Args:
-        call: The question.
+        client: The client of the request.
+        source: The image.
+        call: What was requested, with its confidence.
+        filters: Arguments of ``Prediction.filter``, see ``Display.filters``.
     """
     lines = ["import rfhosted", ""]
-    image, before = _image(call)
+    image, before = _image(source)
     lines[:0] = [line for line in before if line.startswith("from ")]
     lines += [line for line in before if not line.startswith("from ")]
-    asker = "rfhosted"
-    if client := _client_arguments(call):
-        lines.append(_python("client = rfhosted.Client", client))
-        asker = "client"
-    lines.append(_python(f"p = {asker}.predict", [image, *_arguments(call)]))
-    if shown := _filter_arguments(call):
-        lines.append(_python("p = p.filter", shown))
+    module = "rfhosted"
+    if arguments := _client_arguments(client):
+        lines.append(_statement("client = rfhosted.Client", arguments))
+        module = "client"
+    lines.append(_statement(f"p = {module}.predict", [image, *_call_arguments(call)]))
+    if arguments := _filter_arguments(call, filters):
+        lines.append(_statement("p = p.filter", arguments))
     return "\n".join([*lines, "p"])
 
 
 def curl_command(
+    client: Client,
+    source: Source,
     prepared: Prepared,
-    call: Call,
+    filters: Mapping[str, Any] | None = None,
     *,
-    has_key: bool = True,
     local_address: str = LOCAL_ADDRESS,
 ) -> str:
-    """Lines for a POSIX shell that send the same bytes to the same place.
+    """Lines for a POSIX shell that send the same bytes to the same place; the output is raw JSON.
 
-    Where the picture does not go as the file that it is, a first line makes the file that goes.
-    The answer is the raw JSON: what ``Prediction.filter`` leaves out is in it.
+    Where the image is not sent as the file that it is, a first line writes the file to send.
 
     Args:
-        prepared: What ``Client.prepare`` made of the question.
-        call: The question.
-        has_key: Whether a key is sent, from the shell's ``$ROBOFLOW_API_KEY``.
-        local_address: Where the models of this machine will be served.
+        client: The client of the request.
+        source: The image.
+        prepared: The request.
+        filters: See ``python_code``; the raw JSON is not filtered, and a comment says so.
+        local_address: Address of the local server.
     """
     lines = []
-    url = prepared.request.url
-    if prepared.route.host == LOCAL:
+    url, has_key = prepared.request.url, client.has_key
+    if prepared.route.is_local:
         has_key = False
         port = urlsplit(local_address).port
         at = "" if local_address == LOCAL_ADDRESS else f" --port {port}"
-        lines.append(f"# Serve the models of this machine first: python -m rfhosted.local{at}")
+        lines.append(f"# First start the local server: python -m rfhosted.local{at}")
         url = local_address + urlsplit(url).path
-    if _filter_arguments(call):
-        lines.append("# The answer holds more than was shown: it is not filtered.")
+    if _filter_arguments(prepared.call, filters):
+        lines.append("# The response is not filtered: it has more than the shown result.")
     kind = prepared.upload.format.lower()
-    path = os.path.expanduser(call.image)  # noqa: PTH111 - "./" before a name is to stay
-    if call.source == "upload" and _goes_untouched(prepared):
-        lines.append(f"# First save the picture as {_on_one_line(call.image)}.")
-    elif not _is_sent_itself(prepared, call, path):
-        lines += _lines_that_make_the_file(call, path := f"rfhosted-upload.{kind}")
-    form = f"{wire.PART_NAME}=@{_for_a_form(path)};type=image/{kind}"
-    question = shlex.quote(f"{url}?{urlencode(prepared.request.params)}")
-    parts = [f"curl -sS {question}"]
+    path = os.path.expanduser(source.name)  # noqa: PTH111 - "./" before a name is to stay
+    untouched = prepared.upload.quality is None
+    if source.kind == "upload" and untouched:
+        lines.append(f"# First save the image as {_on_one_line(source.name)}.")
+    elif not (untouched and _is_file(source, path)):
+        lines += _upload_lines(client, source, prepared.call, path := f"rfhosted-upload.{kind}")
+    form = f"{PART_NAME}=@{_form_path(path)};type=image/{kind}"
+    parts = [f"curl -sS {shlex.quote(f'{url}?{urlencode(prepared.request.params)}')}"]
     if has_key and prepared.request.key_in_header:
         parts.append(f'-H "Authorization: Bearer ${KEY_NAME}"')
     elif has_key:
@@ -136,96 +104,64 @@ def curl_command(
     return "\n".join([*lines, " \\\n  ".join(parts)])
 
 
-def _image(call: Call) -> tuple[str, list[str]]:
-    """The image as an expression, and the lines that it needs before."""
-    name = _text(call.image)
-    if call.source == "sample":
+def _image(source: Source) -> tuple[str, list[str]]:
+    """The image as an expression, and the lines before it."""
+    name = _text(source.name)
+    if source.kind == "sample":
         return f"rfhosted.sample({name})", []
-    if call.source == "upload":
-        return name, [f"# First save the picture as {_on_one_line(call.image)}."]
-    if call.source == "pixels":
-        # A copy is pixels for rfhosted; the opened file itself would be sent as the file it is.
-        remark = f"# First save the picture as {_on_one_line(call.image)}, without loss."
+    if source.kind == "upload":
+        return name, [f"# First save the image as {_on_one_line(source.name)}."]
+    if source.kind == "pixels":
+        # A copy is sent as pixels; the opened file itself would be sent as the file that it is.
+        remark = f"# First save the image as {_on_one_line(source.name)}, without loss."
         return "image", ["from PIL import Image", remark, f"image = Image.open({name}).copy()"]
     return name, []
 
 
-def _client_arguments(call: Call) -> list[str]:
-    arguments = []
-    if call.base_url is not None:
-        arguments.append(f"base_url={_text(call.base_url)}")
-    if call.region != Region.US:
-        arguments.append(f"region={_text(str(call.region))}")
-    return arguments
+def _client_arguments(client: Client) -> list[str]:
+    given = {"base_url": client.base_url, "region": str(client.region)}
+    defaults = {"base_url": None, "region": Region.US}
+    return [f"{name}={_value(value)}" for name, value in given.items() if value != defaults[name]]
 
 
-def _arguments(call: Call) -> list[str]:
-    """Of ``predict`` or ``prepare``, after the image."""
-    arguments = [] if call.model is None else [_text(call.model)]
-    named: dict[str, Any] = {}
-    if call.task is not None and _task_of(call.model) != call.task:
-        named["task"] = str(call.task)
-    if call.api_version != ApiVersion.V2:
-        named["api_version"] = str(call.api_version)
-    if call.image_size is not None:
-        named["image_size"] = call.image_size
-    if call.confidence is not None:
-        named["confidence"] = call.confidence
-    if call.overlap != hosted.DEFAULT_OVERLAP:
-        named["overlap"] = call.overlap
-    return arguments + [f"{name}={_value(value)}" for name, value in named.items()]
+def _call_arguments(call: Call) -> list[str]:
+    """Arguments of ``predict`` after the image: the model, and what differs from the defaults."""
+    assumed = Task.OBJECT_DETECTION if call.model is None else task_of(call.model)
+    defaults = {field.name: field.default for field in fields(Call)}
+    defaults |= {"task": assumed, "api_version": ApiVersion.V2}
+    given = {name: getattr(call, name) for name in defaults}
+    model = [] if call.model is None else [_text(given.pop("model"))]
+    return model + [
+        f"{name}={_value(value)}"
+        for name, value in given.items()
+        if value is not None and value != defaults[name]
+    ]
 
 
-def _filter_arguments(call: Call) -> list[str]:
-    arguments = []
-    if call.shown_confidence is not None and call.shown_confidence > _asked_confidence(call):
-        arguments.append(f"confidence={_value(call.shown_confidence)}")
-    if call.classes is not None:
-        arguments.append(f"classes=[{', '.join(map(_text, call.classes))}]")
-    if call.keypoint_confidence is not None:
-        arguments.append(f"keypoint_confidence={_value(call.keypoint_confidence)}")
-    return arguments
+def _filter_arguments(call: Call, filters: Mapping[str, Any] | None) -> list[str]:
+    given = {name: value for name, value in (filters or {}).items() if value is not None}
+    if given.get("confidence", 0) <= (call.confidence or 0):
+        given.pop("confidence", None)
+    return [f"{name}={_value(value)}" for name, value in given.items()]
 
 
-def _task_of(model: str | None) -> Task | None:
-    """The task that is meant where nobody names one; None where the answer will tell."""
-    if model is None:
-        return Task.OBJECT_DETECTION
-    try:
-        return hosted.task_of(resolve(model.strip()))
-    except ModelNotFoundError:
-        return None
+def _is_file(source: Source, path: str) -> bool:
+    """Whether the reader has a file of this name that a shell can name."""
+    is_path = source.kind == "file" and not is_url(path) and path[:5].lower() != "data:"
+    return is_path and not _SURROGATES.search(path)
 
 
-def _asked_confidence(call: Call) -> float:
-    """The threshold of the question, as ``Client.prepare`` settles it."""
-    if call.confidence is not None:
-        return call.confidence
-    task = call.task or _task_of(call.model)
-    return 0.0 if task == Task.CLASSIFICATION else hosted.DEFAULT_CONFIDENCE
-
-
-def _goes_untouched(prepared: Prepared) -> bool:
-    return prepared.upload.quality is None
-
-
-def _is_sent_itself(prepared: Prepared, call: Call, path: str) -> bool:
-    """Whether the file that the reader has is the file that goes."""
-    is_path = call.source == "file" and not sources.is_url(path) and path[:5].lower() != "data:"
-    return is_path and _goes_untouched(prepared) and not _SURROGATES.search(path)
-
-
-def _lines_that_make_the_file(call: Call, path: str) -> list[str]:
-    image, before = _image(call)
+def _upload_lines(client: Client, source: Source, call: Call, path: str) -> list[str]:
+    image, before = _image(source)
     remarks = [line for line in before if line.startswith("#")]
     code = [line for line in before if not line.startswith("#")]
-    client = f"rfhosted.Client({', '.join(_client_arguments(call))})"
-    prepare = f"{client}.prepare({image}, rfhosted.Call({', '.join(_arguments(call))}))"
+    made = f"rfhosted.Client({', '.join(_client_arguments(client))})"
+    prepare = f"{made}.prepare({image}, rfhosted.Call({', '.join(_call_arguments(call))}))"
     code += [f"import rfhosted; open({_text(path)}, {_text('wb')}).write({prepare}.file)"]
     return [*remarks, f"python -c {shlex.quote('; '.join(code))}"]
 
 
-def _python(called: str, arguments: list[str]) -> str:
+def _statement(called: str, arguments: list[str]) -> str:
     line = f"{called}({', '.join(arguments)})"
     if len(line) <= _LONGEST_LINE:
         return line
@@ -233,6 +169,8 @@ def _python(called: str, arguments: list[str]) -> str:
 
 
 def _value(value: Any) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(map(_value, value))}]"
     return _text(value) if isinstance(value, str) else repr(value)
 
 
@@ -240,18 +178,18 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 def _text(text: str) -> str:
-    """A Python literal in double quotes, so that a shell's single quotes can hold it unharmed."""
-    # JSON's escapes are Python's too, but for characters that are no characters.
+    """A Python literal in double quotes, which a shell's single quotes can hold."""
+    # JSON's escapes are valid in Python too, except for lone surrogates.
     literal = json.dumps(text, ensure_ascii=False)
     return _SURROGATES.sub(lambda half: f"\\u{ord(half[0]):04x}", literal)
 
 
 def _on_one_line(name: str) -> str:
-    """A name within a comment, which must not end before it does."""
+    """A name inside a comment, without a line break that would end it."""
     return _text(name)[1:-1]
 
 
-def _for_a_form(path: str) -> str:
+def _form_path(path: str) -> str:
     """A path as curl's -F takes it."""
     if re.fullmatch(r"[^;,\"\\\s-][^;,\"\\\r\n]*", path):
         return path

@@ -1,4 +1,4 @@
-"""The controls of what needs no request: thresholds, classes, layers."""
+"""The controls that need no request: thresholds, classes, layers."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ import ipywidgets as widgets
 
 from rfhosted.display.annotate import LAYERS
 from rfhosted.explorer import fragments
+from rfhosted.explorer.settings import Event
 from rfhosted.explorer.widgets import (
-    NAMED,
+    LABELLED,
     WIDE,
+    WRAPPED,
     Controls,
+    checkbox,
     display_when,
     fraction,
     set_options,
@@ -29,90 +32,79 @@ _TASK_LAYERS = {
 }
 
 
-class ViewControls(Controls):
-    """Thresholds, classes, layers: what draws the last answer again, without a request."""
+class DisplayForm(Controls):
+    """Thresholds, classes and layers: they draw the last response again, without a request."""
 
     def __init__(self, state: ExplorerState) -> None:
         super().__init__(state)
-        self.confidence = fraction("Confidence", "Least confidence that is shown")
-        self.keypoints = fraction("Key-point confidence", "Least confidence of a key point")
+        self.confidence = fraction("Confidence", "Lowest confidence to show")
+        self.keypoint_confidence = fraction(
+            "Keypoint confidence", "Lowest confidence of a keypoint to show"
+        )
+        self.keypoint_row = with_slider(self.keypoint_confidence)
         self.classes = widgets.SelectMultiple(
             description="Classes",
             rows=4,
-            tooltip="Classes to show; none chosen shows all (Ctrl or Cmd chooses several)",
-            style=NAMED,
+            tooltip="Classes to show; select none to show all (Ctrl or Cmd selects several)",
+            style=LABELLED,
             layout=WIDE,
         )
-        self.layers = {
-            name: widgets.Checkbox(
-                description=f"Show {name}",
-                indent=False,
-                tooltip=f"Whether {name} are drawn",
-                layout=widgets.Layout(width="auto"),
-            )
-            for name in LAYERS
-        }
-        self.labels = widgets.Checkbox(
-            description="Show labels",
-            indent=False,
-            tooltip="Whether class names are written",
-            layout=widgets.Layout(width="auto"),
-        )
+        self.layers = {name: checkbox(f"Show {name}", f"Draw the {name}") for name in LAYERS}
+        self.labels = checkbox("Show labels", "Write the class names")
         self.line_width = widgets.BoundedIntText(
             description="Line width (0: automatic)",
             min=0,
             max=20,
-            tooltip="Pixels of the shown picture",
-            style=NAMED,
+            tooltip="In pixels of the shown image",
+            style=LABELLED,
             layout=widgets.Layout(width="220px"),
         )
-        self.keypoint_row = with_slider(self.keypoints)
         self.widget = widgets.VBox(
             [
-                widgets.HTML(fragments.heading("View (sends nothing)")),
+                widgets.HTML(fragments.heading("Display (no request)")),
                 with_slider(self.confidence),
                 self.keypoint_row,
-                widgets.HBox(
-                    [*self.layers.values(), self.labels],
-                    layout=widgets.Layout(flex_flow="row wrap"),
-                ),
+                widgets.HBox([*self.layers.values(), self.labels], layout=WRAPPED),
                 self.line_width,
                 self.classes,
             ]
         )
         self.on(self.confidence, lambda value: state.show(confidence=value))
-        self.on(self.keypoints, lambda value: state.show(keypoint_confidence=value))
+        self.on(self.keypoint_confidence, lambda value: state.show(keypoint_confidence=value))
         self.on(self.classes, lambda names: state.show(classes=frozenset(names)))
         self.on(self.labels, lambda shown: state.show(labels=shown))
         self.on(self.line_width, lambda pixels: state.show(line_width=pixels or None))
         for box in self.layers.values():
             self.on(box, self._take_layers)
-        self.refresh("view")
+        self.refresh(Event.DISPLAY)
+
+    @property
+    def _task_layers(self) -> set[str]:
+        return _TASK_LAYERS.get(self.state.call.task or Task.OBJECT_DETECTION, set())
 
     def _take_layers(self, _: bool) -> None:
-        known = _TASK_LAYERS.get(self.state.question.task, set())
-        self.state.show(layers=frozenset(name for name in known if self.layers[name].value))
+        chosen = frozenset(name for name in self._task_layers if self.layers[name].value)
+        self.state.show(layers=chosen)
 
-    def refresh(self, event: str) -> None:
+    def refresh(self, event: Event) -> None:
         """Show what changed."""
-        if event not in ("view", "question", "answer"):
+        if event not in (Event.DISPLAY, Event.CALL, Event.RESPONSE):
             return
-        view, task = self.state.view, self.state.question.task
-        layers = _TASK_LAYERS.get(task, set())
+        display, task, layers = self.state.display, self.state.call.task, self._task_layers
+        drawn = layers - {"polygons"} if display.layers is None else display.layers
         with self.quietly():
-            self.confidence.value = view.confidence
-            self.keypoints.value = view.keypoint_confidence
+            self.confidence.value = display.confidence
+            self.keypoint_confidence.value = display.keypoint_confidence
             self.keypoint_row.layout.display = display_when(task is Task.KEYPOINT_DETECTION)
             for name, box in self.layers.items():
                 box.layout.display = display_when(name in layers)
-                on = layers - {"polygons"} if view.layers is None else view.layers
-                box.value = name in on
-            self.labels.value = view.labels
+                box.value = name in drawn
+            self.labels.value = display.labels
             self.labels.layout.display = display_when(task is not Task.CLASSIFICATION)
-            self.line_width.value = view.line_width or 0
+            self.line_width.value = display.line_width or 0
             self.line_width.layout.display = display_when(bool(layers))
-            if event != "view" or view.classes != set(self.classes.value):
+            if event is not Event.DISPLAY or display.classes != set(self.classes.value):
                 names = self.state.class_names
-                names += sorted(view.classes - set(names))
-                chosen = tuple(name for name in names if name in view.classes)
+                names += sorted(display.classes - set(names))
+                chosen = tuple(name for name in names if name in display.classes)
                 set_options(self.classes, [(name, name) for name in names], chosen)

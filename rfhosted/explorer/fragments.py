@@ -1,4 +1,4 @@
-"""Pieces of the panel as HTML: from plain values to text that is escaped, without widgets."""
+"""The panel's sentences and pieces of HTML: plain values become escaped text, without widgets."""
 
 from __future__ import annotations
 
@@ -10,25 +10,37 @@ from rfhosted.display import html
 from rfhosted.display.annotate import LAYERS
 from rfhosted.endpoints.call import Prepared
 from rfhosted.errors import HostedError
-from rfhosted.hosted import Task
+from rfhosted.explorer.settings import Outdated, lacks_confidences
+from rfhosted.hosted import ApiVersion, Task
 from rfhosted.images.samples import sample
 from rfhosted.images.sources import load
 from rfhosted.images.upload import scaled
 
 if TYPE_CHECKING:
-    from rfhosted.explorer.settings import Source, View
+    from rfhosted.client import Client
+    from rfhosted.explorer.settings import Display, Source
     from rfhosted.explorer.state import ExplorerState
     from rfhosted.prediction import Prediction
 
-#: Longest side in pixels of the shown picture.
+#: Longest side in pixels of the shown image.
 SHOWN_SIDE = 800
-#: Bytes as a JPEG: of the shown picture, and of the copy that a saved notebook keeps for readers
-#: without a kernel. It has 200 kB for all of a panel and that copy.
-SHOWN_BYTES, COPY_BYTES = 45_000, 20_000
-WITHOUT_OVERLAP = frozenset({Task.CLASSIFICATION, Task.SEMANTIC_SEGMENTATION})
-ABOUT_V1 = "V2 is recommended. A request may have up to 20 MB on V2 and 5 MB on v1."
+#: Bytes as a JPEG: of the shown image, of the copy that a saved notebook keeps for readers without
+#: a kernel, and of one of two compared images. A panel and its copy have 200 kB together.
+SHOWN_BYTES, COPY_BYTES, COMPARED_BYTES = 45_000, 20_000, 14_000
+#: Megabytes that Jupyter's default connection to the kernel takes at once.
+UPLOAD_LIMIT = 10
+UPLOAD_HINT = (
+    f"Jupyter cannot upload files over {UPLOAD_LIMIT} MB. Put the file next to the notebook and"
+    " enter its path."
+)
+NOTHING_YET = "No result yet. Choose an image and press Run."
 _THUMBNAIL = 64  # pixels, longest side
-_LONGEST_TEXT, _LONGEST_LIST, _JSON_LIMIT = 80, 12, 12_000
+_LONGEST_TEXT, _LONGEST_LIST, _JSON_LIMIT, _TABLE_LIMIT = 80, 12, 12_000, 50
+_OUTDATED = {
+    Outdated.IMAGE: "The image has changed. Press Run to send it.",
+    Outdated.CALL: "The settings have changed. Press Run to apply them.",
+    Outdated.KEY: "The API key has changed. Press Run to use it.",
+}
 
 
 def heading(text: str) -> str:
@@ -41,47 +53,68 @@ def small(text: str) -> str:
     return f'<span style="font-size:90%;line-height:1.3;display:block">{html.escape(text)}</span>'
 
 
-def thumbnail(name: str) -> str:
-    """A sample, small."""
-    picture = load(sample(name))
-    image = picture.at(scaled(picture.size, _THUMBNAIL))
-    source = html.jpeg_data_uri(image, 2_000)
-    look = "width:100%;height:44px;object-fit:cover"
-    return f'<img alt="Sample {html.escape(name)}" src="{source}" style="{look}">'
-
-
-def budget(state: ExplorerState, why_not: str | None) -> str:
-    """What would be sent, against the version's limit; or why nothing can be."""
-    plan = state.plan
-    if why_not or isinstance(plan, Exception):
-        return warning(f"Cannot run: {why_not or plan}")
-    if not isinstance(plan, Prepared):
-        return small("Looking at what would be sent …")
-    upload, version = plan.upload, plan.route.version
-    limit = hosted.REQUEST_LIMITS[version]
-    entry = (
-        "request",
-        upload.nbytes / limit,
-        f"{upload.nbytes / 1000:,.0f} kB of {limit / 1_000_000:.0f} MB",
-    )
-    width, height = upload.size
-    what = f"Will be sent: {width} x {height} pixels, {upload.changes}."
-    pays = (
-        "A run is a hosted call and spends credits of your workspace."
-        if state.spends_credits
-        else "A run spends no credits."
-    )
-    return html.bars([entry], f"Before sending to {version}") + small(f"{what} {pays}")
-
-
 def warning(text: str) -> str:
     """A remark that must not be missed."""
     style = "border-left:4px solid #D55E00;padding:2px 8px;line-height:1.3"
     return f'<div style="{style}">{html.escape(text)}</div>'
 
 
+def thumbnail(name: str) -> str:
+    """A sample photo, small."""
+    photo = load(sample(name))
+    uri = html.jpeg_data_uri(photo.at(scaled(photo.size, _THUMBNAIL)), 2_000)
+    look = "width:100%;height:44px;object-fit:cover"
+    return f'<img alt="Sample {html.escape(name)}" src="{uri}" style="{look}">'
+
+
+def image_line(source: Source) -> str:
+    """Which image is chosen."""
+    width, height = source.image.size
+    return f"Chosen: {source.title}, {width} x {height} pixels"
+
+
+def about_v1(why_not: str | None) -> str:
+    """The difference of the versions, or why v1 cannot be used."""
+    limits = {version: size // 1_000_000 for version, size in hosted.REQUEST_LIMITS.items()}
+    return (
+        f"v1 is not available: {why_not}"
+        if why_not
+        else f"V2 is recommended. The request size limit is {limits[ApiVersion.V2]} MB on V2 and"
+        f" {limits[ApiVersion.V1]} MB on v1."
+    )
+
+
+def key_line(client: Client) -> str:
+    """Whether there is an API key, and what happens without one."""
+    if client.has_key:
+        return "API key: set."
+    return "API key: not set." + (" Using the local models." if client.is_local else "")
+
+
+def plan(state: ExplorerState) -> str:
+    """The request that Run would send, beside the size limit; or why it cannot be sent."""
+    planned = state.plan
+    why_not = state.why_not() or (None if state.source else "Choose an image first.")
+    if why_not or isinstance(planned, Exception):
+        return warning(f"Cannot run: {why_not or planned}")
+    if not isinstance(planned, Prepared):
+        return small("Estimating the request size …")
+    upload, version = planned.upload, planned.route.version
+    limit = hosted.REQUEST_LIMITS[version]
+    size = f"{upload.nbytes / 1000:,.0f} kB of {limit / 1_000_000:.0f} MB"
+    width, height = upload.size
+    lines = f"Image to send: {width} x {height} pixels, {upload.changes}." + (
+        " Run is billable: it spends credits of your workspace."
+        if state.spends_credits
+        else " Run spends no credits."
+    )
+    return html.bars([("size", upload.nbytes / limit, size)], f"Request to {version}") + small(
+        lines
+    )
+
+
 def status(state: ExplorerState) -> str:
-    """What runs, what went wrong or what the picture does not show: read out when it changes."""
+    """What runs, what failed, what is outdated; screen readers read it out when it changes."""
     lines = []
     if state.problem is not None:
         lines.append(_problem(state.problem))
@@ -89,86 +122,97 @@ def status(state: ExplorerState) -> str:
         lines.append(f"<div>{html.escape(state.notice)}</div>")
     done, total = state.progress
     if state.busy and total:
-        lines.append(
-            f'<progress aria-label="Progress" max="{total}" value="{done}"></progress>'
-            f" {done} of {total}"
+        bar = f'<progress aria-label="Progress" max="{total}" value="{done}"></progress>'
+        lines.append(f"{bar} {done} of {total}")
+    outdated = None if state.busy else state.outdated
+    if outdated and state.response:
+        sentence = _OUTDATED.get(outdated) or _too_low(state.response.prediction, state.display)
+        lines.append(warning(sentence))
+    return (
+        f'<div role="status" aria-live="polite" data-outdated="{outdated or ""}"'
+        f' style="min-height:1.5em">{"".join(lines)}</div>'
+    )
+
+
+def _too_low(prediction: Prediction, display: Display) -> str:
+    if lacks_confidences(prediction):
+        return (
+            f"v1 does not report confidences of class maps. Run again to apply confidence"
+            f" {display.confidence:.2f}."
         )
-    if state.outdated and not state.busy:
-        lines.append(warning(state.outdated))
-    return f'<div role="status" aria-live="polite" style="min-height:1.5em">{"".join(lines)}</div>'
+    return (
+        f"The last request used confidence {prediction.confidence:.2f}. Run again to see"
+        f" detections down to {display.confidence:.2f}."
+    )
 
 
 def _problem(error: Exception) -> str:
     advice = error.advice if isinstance(error, HostedError) else "Correct it and run again."
-    what = str(error).removesuffix(advice).strip() or type(error).__name__
+    message = str(error).removesuffix(advice).strip() or type(error).__name__
     style = "border:2px solid #D55E00;padding:6px 10px;margin:4px 0;line-height:1.3"
     return (
         f'<div role="alert" style="{style}">'
         f"<strong>{html.escape(type(error).__name__)}</strong><br>"
-        f"{html.escape(what)}<br><em>{html.escape(advice)}</em></div>"
+        f"{html.escape(message)}<br><em>{html.escape(advice)}</em></div>"
     )
 
 
-def picture(prediction: Prediction, view: View, max_bytes: int = SHOWN_BYTES) -> str:
-    """The drawn picture and its caption.
+def image(prediction: Prediction, display: Display, max_bytes: int = SHOWN_BYTES) -> str:
+    """The drawn image and its caption.
 
     Args:
         prediction: What is drawn, filtered.
-        view: How it is drawn.
-        max_bytes: Bytes of it as a JPEG.
+        display: How it is drawn.
+        max_bytes: Bytes of the image as a JPEG.
     """
     options: dict[str, Any] = {}
-    if prediction.task in (
-        *(Task.OBJECT_DETECTION, Task.INSTANCE_SEGMENTATION, Task.KEYPOINT_DETECTION),
-    ):
-        layers = None if view.layers is None else [name for name in LAYERS if name in view.layers]
-        options = {"layers": layers, "labels": view.labels, "line_width": view.line_width}
-    elif prediction.task is Task.SEMANTIC_SEGMENTATION:
-        options = {"labels": view.labels}
-    return prediction.html(
-        max_side=SHOWN_SIDE, max_bytes=max_bytes, table_rows=0, **options
-    ) + small(f"Shown: what is above {prediction.confidence:.2f}{_only(view)}.")
-
-
-def _only(view: View) -> str:
-    if not view.classes:
-        return ""
-    return f", of {', '.join(sorted(view.classes))} only; other classes are hidden"
+    if prediction.task is not Task.CLASSIFICATION:
+        options = {"labels": display.labels}
+    if prediction.task not in (Task.CLASSIFICATION, Task.SEMANTIC_SEGMENTATION):
+        layers = None
+        if display.layers is not None:
+            layers = [name for name in LAYERS if name in display.layers]
+        options |= {"layers": layers, "line_width": display.line_width}
+    classes = f", classes: {', '.join(sorted(display.classes))}" if display.classes else ""
+    drawn = prediction.html(max_side=SHOWN_SIDE, max_bytes=max_bytes, table_rows=0, **options)
+    return drawn + small(f"Showing confidence >= {prediction.confidence:.2f}{classes}.")
 
 
 def table(prediction: Prediction) -> str:
-    """What was found, row by row."""
+    """The rows of a prediction."""
     rows = prediction.rows()
     for row in rows:
         if "key_points" in row:
-            row["key_points"] = f"{len(row['key_points'])} points"
-    shown = html.table(rows[:50], prediction.summary()) or small(prediction.summary())
-    more = small(f"The first 50 of {len(rows)} rows; .to_pandas() has all.") if rows[50:] else ""
-    return html.scrolling(shown, "Table of what was found") + more
+            row["key_points"] = f"{len(row['key_points'])} keypoints"
+    shown = html.table(rows[:_TABLE_LIMIT], prediction.summary()) or small(prediction.summary())
+    more = f"The first {_TABLE_LIMIT} of {len(rows)} rows; result.to_pandas() has all of them."
+    return html.scrolling(shown, "Table of the result") + (
+        small(more) if len(rows) > _TABLE_LIMIT else ""
+    )
 
 
 def timing(prediction: Prediction, source: Source) -> str:
-    """Where the time went, and what would measure it properly."""
+    """Where the time went, and code for a proper measurement."""
     name = f"rfhosted.sample({source.name!r})" if source.kind == "sample" else repr(source.name)
-    measure = (
+    benchmark = (
         f"rfhosted.benchmark([{prediction.model!r}], [{name}], "
         f"api_versions=({str(prediction.api_version)!r},), "
         f"image_sizes=({max(prediction.upload.size)},), requests=20)"
     )
     return (
         prediction.timing._repr_html_()
-        + small("One request tells little: this measures twenty.")
-        + html.block(measure, "Code that measures the latency")
+        + small("One request is a noisy measurement. To benchmark 20:")
+        + html.block(benchmark, "Code that benchmarks the latency")
     )
 
 
-def answer(prediction: Prediction) -> str:
-    """The answer's JSON, long texts and lists cut."""
+def response_json(prediction: Prediction) -> str:
+    """The response's JSON, with long texts and lists cut."""
     text = json.dumps(_outline(prediction.raw), indent=1, ensure_ascii=False)
     if len(text) > _JSON_LIMIT:
         text = f"{text[:_JSON_LIMIT]}\n… {len(text) - _JSON_LIMIT:,} more characters"
-    return html.block(text, "The answer as JSON") + small(
-        "Long texts and lists are cut here; explorer.result.raw is the whole answer."
+    return html.block(text, "The response as JSON") + small(
+        "Long texts and lists are cut; explorer.result.raw is the whole response."
     )
 
 
@@ -186,8 +230,8 @@ def _outline(value: Any) -> Any:
 def code(python: str, curl: str) -> str:
     """The code that gives exactly this result, for a notebook and for a shell."""
     return (
-        small("This gives exactly this result in Python:")
-        + html.block(python, "Python")
-        + small("and the raw answer in a shell, with the key in $ROBOFLOW_API_KEY:")
-        + html.block(curl, "Shell, with curl")
+        small("Python code for exactly this result:")
+        + html.block(python, "Python code")
+        + small("Shell command for the raw response, with the API key in $ROBOFLOW_API_KEY:")
+        + html.block(curl, "Shell command with curl")
     )

@@ -1,8 +1,10 @@
-"""What can be chosen, and what cannot go together and why: facts for the panel, no state."""
+"""What can be chosen, and why some choices exclude each other: facts for the panel, no state."""
 
 from __future__ import annotations
 
 import re
+from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from rfhosted import hosted
@@ -14,10 +16,10 @@ from rfhosted.hosted import ApiVersion, Task
 if TYPE_CHECKING:
     from rfhosted.client import Client
 
-#: (what is read, what it stands for), as ipywidgets' selections take them.
-Options: TypeAlias = "list[tuple[str, str]]"
+#: (label, value), as ipywidgets' selections take them. "" is None, which they take for no choice.
+Options: TypeAlias = "list[tuple[str, int | str]]"
 
-#: Longest sides in pixels that are worth trying: what networks take, and between.
+#: Longest sides in pixels: common input sizes of models, and sizes between.
 _SIZES = (160, 320, 416, 512, 640, 800, 1024, 1280, 1600, 2048)
 _FAMILIES = {
     "rfdetr": "RF-DETR",
@@ -28,36 +30,42 @@ _FAMILIES = {
     "yolov8": "YOLOv8",
     "resnet": "ResNet",
 }
-#: Thresholds at which the panel asks, so that a slider can go down without another request. Lower
-#: ones make detectors that suppress nothing answer hundreds of boxes; and each mask costs time.
-_FLOOR, _FLOOR_OF_MASKS = 0.05, 0.2
+#: Lowest confidences that the panel requests, so that its threshold can move without a new request.
+#: Below these, detectors without suppression return hundreds of boxes, and each mask takes time.
+_FLOOR, _MASK_FLOOR = 0.05, 0.2
 
 
 def models(task: Task, client: Client) -> Options:
-    """Models for a task: this machine's first where nobody else can be asked, then by family.
+    """Models for a task, by family; the local model comes first when there is no other.
 
     Args:
-        task: What they are to answer.
-        client: Who would ask them.
+        task: The task.
+        client: The client that would send the request.
     """
-    here = (f"This machine: {hosted.LOCAL_MODELS[task]}", hosted.LOCAL_MODELS[task])
-    public: dict[str, list[str]] = {}
-    for name in _public_names(task):
-        family = next((f for f in _FAMILIES if name.startswith(f)), "")
-        public.setdefault(family, []).append(name)
+    local = (f"Local: {hosted.LOCAL_MODELS[task]}", hosted.LOCAL_MODELS[task])
     needs_key = "" if client.has_key or client.base_url else " (needs a key)"
-    options = [
+    names = _public_names(task)
+    public: Options = [
         (f"{title}: {name}{needs_key}", name)
         for family, title in _FAMILIES.items()
-        for name in public.get(family, ())
+        for name in names
+        if next((known for known in _FAMILIES if name.startswith(known)), "") == family
     ]
-    if client.base_url:  # it may serve this machine's ids (the embedded server) and any other
-        return [*options, here]
-    return [here, *options] if client.is_local else [*options, here]
+    return [local, *public] if client.is_local else [*public, local]
+
+
+def understood(model: str) -> str:
+    """A model as people type it, as its public name or its id: an address may hold a key.
+
+    Raises:
+        ModelNotFoundError: It is neither a name nor an id.
+    """
+    name = model.strip()
+    return name if name in hosted.aliases() else resolve(name)
 
 
 def task_of(model: str | None) -> Task | None:
-    """Task of a model, where its name or id tells it; an id that is none is told elsewhere."""
+    """Task of a model, where its name or id tells it."""
     if model is None:
         return None
     try:
@@ -67,7 +75,7 @@ def task_of(model: str | None) -> Task | None:
 
 
 def _public_names(task: Task) -> list[str]:
-    """Public names for a task, one of those that mean the same, small models first."""
+    """Public names for a task, the shortest for each model, small models first."""
     names: dict[str, str] = {}
     for name, model_id in hosted.aliases().items():
         if hosted.task_of(model_id) is task:
@@ -84,65 +92,59 @@ def _by_size(name: str) -> tuple[int, int, int, str]:
     return hosted.input_size(name) or 0, place, len(name), name
 
 
-def why_not(
-    client: Client, model: str | None, task: Task | None, version: ApiVersion
-) -> str | None:
-    """Why that version cannot be asked for that, or None where it can; nothing is sent.
+def is_billable(client: Client, call: Call) -> bool:
+    """Whether the client sends the call to the hosted API, which the workspace pays for."""
+    for each in (call, Call()):  # of a call that cannot be sent, what the client's others are
+        with suppress(HostedError, ValueError):
+            return client.route(each).is_billable
+    return False
 
-    Args:
-        client: Who would ask.
-        model: As ``Client.predict`` takes it.
-        task: What the model is to answer.
-        version: v1 or V2.
-    """
+
+def why_not(client: Client, call: Call) -> str | None:
+    """Why the client cannot send the call; None where it can. Nothing is sent."""
     try:
-        client.route(Call(model, task, version))
-    except HostedError as error:
-        return f"{error.message.removesuffix('; nothing was sent')}. {error.advice}"
-    except ValueError as error:
-        return str(error)
+        client.route(call)
+    except (HostedError, ValueError) as error:
+        return reason(error)
     return None
 
 
-def default_model(client: Client, task: Task, version: ApiVersion) -> str:
-    """Name of the model that answers where none is named; "none" where there is none."""
+def reason(error: Exception) -> str:
+    """What is wrong and what to do, for a request that was not sent yet."""
+    if isinstance(error, HostedError):
+        return f"{error.message.removesuffix('; nothing was sent')}. {error.advice}"
+    return str(error)
+
+
+def default_model(client: Client, call: Call) -> str:
+    """Name of the model where none is chosen; "none" where there is none."""
     try:
-        return client.route(Call(None, task, version)).name
+        return client.route(replace(call, model=None)).name
     except HostedError:
         return "none"
 
 
-def sizes(picture: tuple[int, int] | None) -> list[tuple[str, int | str]]:
-    """Image sizes for a picture: pictures are never enlarged, so that larger ones are left out.
+def sizes(image: tuple[int, int] | None) -> Options:
+    """Image sizes, without those over the image's own: images are never enlarged.
 
     Args:
-        picture: (width, height) in pixels; None where there is none yet.
-
-    Returns:
-        What is read, and the image size; "" stands for None, which selections take for no choice.
+        image: (width, height) in pixels; None without an image.
     """
-    longest = max(picture) if picture else 0
-    original = f"original ({picture[0]} x {picture[1]})" if picture else "original"
-    smaller = [size for size in _SIZES if not longest or size < longest]
-    pixels: list[tuple[str, int | str]] = [(f"{size} px", size) for size in smaller]
+    longest = max(image) if image else 0
+    original = f"original ({image[0]} x {image[1]})" if image else "original"
+    pixels = [(f"{size} px", size) for size in _SIZES if not longest or size < longest]
     return [("automatic", ""), *pixels, (original, "original")]
 
 
-def confidence_asked(task: Task, version: ApiVersion, shown: float) -> float:
-    """The threshold to ask at, for a picture that shows what is above ``shown``.
+def requested_confidence(call: Call, shown: float) -> float:
+    """The threshold to request, so that the shown one can go lower without a new request.
 
     Args:
-        task: What is asked for.
-        version: v1's class maps come without confidences: nothing can be filtered afterwards.
-        shown: Fraction in [0, 1].
+        call: The settings.
+        shown: The shown threshold, a fraction in [0, 1].
     """
-    if task is Task.CLASSIFICATION:
+    if call.task is Task.CLASSIFICATION:
         return 0.0
-    if task is Task.SEMANTIC_SEGMENTATION:
-        return shown if version is ApiVersion.V1 else 0.0
-    return min(_FLOOR_OF_MASKS if task is Task.INSTANCE_SEGMENTATION else _FLOOR, shown)
-
-
-def confidence_shown(task: Task) -> float:
-    """The threshold that a picture shows at first: a ranking is wanted whole."""
-    return 0.0 if task is Task.CLASSIFICATION else hosted.DEFAULT_CONFIDENCE
+    if call.task is Task.SEMANTIC_SEGMENTATION:  # v1's class maps have no confidences to filter by
+        return shown if call.api_version is ApiVersion.V1 else 0.0
+    return min(_MASK_FLOOR if call.task is Task.INSTANCE_SEGMENTATION else _FLOOR, shown)

@@ -1,14 +1,15 @@
-"""What came of it: the picture, and tabs with the table, the time, the JSON, the code and more."""
+"""The result: the drawn image, and tabs with the table, the time, the JSON, the code and more."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import ipywidgets as widgets
 
 from rfhosted.display import html
 from rfhosted.explorer import fragments
-from rfhosted.explorer.widgets import Controls, button
+from rfhosted.explorer.settings import Event
+from rfhosted.explorer.widgets import WRAPPED, Controls, button, set_value
 from rfhosted.hosted import ApiVersion
 
 if TYPE_CHECKING:
@@ -16,114 +17,104 @@ if TYPE_CHECKING:
 
     from rfhosted.explorer.state import ExplorerState
 
-_NOTHING = "Nothing yet: choose a picture and press Run."
-_TABS = ("Table", "Time", "JSON", "Code", "Compare", "Sweep")
-#: Bytes of one of two pictures side by side, as a JPEG.
-_COMPARED_BYTES = 14_000
+TABS = ("Table", "Time", "JSON", "Code", "Compare", "Sweep")
 
 
 class Results(Controls):
-    """The picture above, tabs below; only the tab that is open is made."""
+    """The status line, the image, and the tabs; only the open tab is filled."""
 
     def __init__(self, state: ExplorerState) -> None:
         super().__init__(state)
         self.status = widgets.HTML(fragments.status(state))
-        self.source_image = widgets.HTML(fragments.small(_NOTHING))
-        self.pages = {name: widgets.HTML() for name in _TABS}
-        self.pin = button(
-            state, "Pin as A", "Keep this result to compare later ones with", state.pin
-        )
-        self.unpin = button(state, "Unpin", "Forget A", state.unpin)
+        self.image = widgets.HTML(fragments.small(fragments.NOTHING_YET))
+        self.pages = {name: widgets.HTML() for name in TABS}
+        self.pin = button(state, "Pin as A", "Keep this result to compare with", state.pin)
+        self.unpin = button(state, "Unpin", "Remove A", state.unpin)
         self.versions = button(
-            state, "v1 against V2", "Ask both versions and compare", state.run_both_versions
+            state,
+            "Compare v1 with V2",
+            "Send the request to both versions and compare the results",
+            state.run_both_versions,
         )
         self.half = button(
-            state, "Full against half size", "Ask at half the size and compare", state.run_half_size
+            state,
+            "Compare full with half size",
+            "Send the image at its size and at half of it, and compare the results",
+            state.run_half_size,
         )
-        self.sweep = button(state, "Sweep the image size", "Ask at four sizes", state.run_sweep)
-        self.sweep_note, self.compare_note = widgets.HTML(), widgets.HTML()
-        row = widgets.Layout(flex_flow="row wrap")
+        self.sweep = button(
+            state, "Sweep the image size", "Send the image at four sizes", state.run_sweep
+        )
+        self.compare_note, self.sweep_note = widgets.HTML(), widgets.HTML()
+        buttons = [self.pin, self.unpin, self.versions, self.half]
+        compare = [widgets.HBox(buttons, layout=WRAPPED), self.compare_note, self.pages["Compare"]]
+        sweep = [widgets.HBox([self.sweep]), self.sweep_note, self.pages["Sweep"]]
+        plain = [self.pages[name] for name in TABS[:4]]
         self.tabs = widgets.Tab(
-            [
-                *(self.pages[name] for name in _TABS[:4]),
-                widgets.VBox(
-                    [
-                        widgets.HBox([self.pin, self.unpin, self.versions, self.half], layout=row),
-                        self.compare_note,
-                        self.pages["Compare"],
-                    ]
-                ),
-                widgets.VBox([widgets.HBox([self.sweep]), self.sweep_note, self.pages["Sweep"]]),
-            ],
-            titles=_TABS,
-            selected_index=0,
+            [*plain, widgets.VBox(compare), widgets.VBox(sweep)], titles=TABS, selected_index=0
         )
         self.on(self.tabs, lambda _: self._refresh_page(), "selected_index")
-        self.refresh("activity")
+        self.refresh(Event.ACTIVITY)
         self._refresh_page()
 
-    def refresh(self, event: str) -> None:
+    def refresh(self, event: Event) -> None:
         """Show what changed."""
         state = self.state
-        if event in ("answer", "view") and state.result is not None:
-            self.source_image.value = fragments.picture(state.result, state.answer_view)
-        if event in ("activity", "answer", "view", "question", "image"):
-            _set(
-                self.status, fragments.status(state)
-            )  # after the picture: what it says is to be seen
+        if event in (Event.RESPONSE, Event.DISPLAY) and state.result is not None:
+            self.image.value = fragments.image(state.result, state.response_display)
+        if event not in (Event.PLAN, Event.PINNED, Event.SWEEP):
+            # After the image, so that what the status says can be seen.
+            set_value(self.status, fragments.status(state))
             self._refresh_buttons()
-        if event in ("answer", "view", "pinned", "sweep", "key"):
+        if event not in (Event.PLAN, Event.ACTIVITY, Event.CALL, Event.IMAGE):
             self._refresh_page()
+        self.pin.disabled, self.unpin.disabled = state.response is None, state.pinned is None
 
     def _refresh_buttons(self) -> None:
         state = self.state
         idle = not state.busy and state.source is not None
-        no_v1 = state.why_not(ApiVersion.V1) or state.why_not(ApiVersion.V2)
-        cannot = state.why_not()
-        self.versions.disabled = not idle or bool(no_v1)
-        self.half.disabled = self.sweep.disabled = not idle or bool(cannot)
-        self.pin.disabled = state.answer is None
-        self.unpin.disabled = state.pinned is None
-        pays = " Each request spends credits." if state.spends_credits else ""
-        why = f"v1 against V2 cannot be: {no_v1}" if no_v1 else ""
-        _set(self.compare_note, fragments.small(f"Two requests each.{pays} {why}"))
-        _set(self.sweep_note, fragments.small(f"Up to five requests.{pays}"))
+        why_not = state.why_not()
+        no_pair = state.why_not(ApiVersion.V1) or state.why_not(ApiVersion.V2)
+        self.versions.disabled = not idle or bool(no_pair)
+        self.half.disabled = self.sweep.disabled = not idle or bool(why_not)
+        billable = " Each request spends credits." if state.spends_credits else ""
+        reason = f" Cannot compare v1 with V2: {no_pair}" if no_pair else ""
+        set_value(
+            self.compare_note,
+            fragments.small(f"A comparison sends two requests.{billable}{reason}"),
+        )
+        set_value(self.sweep_note, fragments.small(f"A sweep sends up to five requests.{billable}"))
 
     def _refresh_page(self) -> None:
-        name = _TABS[self.tabs.selected_index or 0]
-        for other, page in self.pages.items():
-            if other != name:
-                _set(page, "")  # what is not seen is neither kept nor sent
-        _set(self.pages[name], self._page(name))
+        chosen = TABS[self.tabs.selected_index or 0]
+        for name, page in self.pages.items():  # what is not seen is neither kept nor sent
+            set_value(page, self._page(name) if name == chosen else "")
 
     def _page(self, name: str) -> str:
         state = self.state
-        result, answer = state.result, state.answer
+        result, response = state.result, state.response
         if name == "Sweep":
-            made = state.sweep._repr_html_() if state.sweep else ""
-            return html.scrolling(made, "Sweep") if made else ""
-        if result is None or answer is None:
-            return fragments.small(_NOTHING)
-        makers: dict[str, Callable[[], str]] = {
+            return html.scrolling(state.sweep._repr_html_(), "Sweep") if state.sweep else ""
+        if result is None or response is None:
+            return fragments.small(fragments.NOTHING_YET)
+        made: dict[str, Callable[[], str]] = {
             "Table": lambda: fragments.table(result),
-            "Time": lambda: fragments.timing(result, answer.source),
-            "JSON": lambda: fragments.answer(result),
+            "Time": lambda: fragments.timing(result, response.source),
+            "JSON": lambda: fragments.response_json(result),
             "Code": lambda: fragments.code(*state.code),
-            "Compare": self._compared,
+            "Compare": self._comparison,
         }
-        return makers[name]()
+        return made[name]()
 
-    def _compared(self) -> str:
+    def _comparison(self) -> str:
         try:
             comparison = self.state.comparison
-        except ValueError as error:  # another picture or task than the pinned one's
-            return fragments.warning(f"{error} Pin the new result, or unpin.")
+        except ValueError as error:  # another image or task than the pinned one's
+            return fragments.warning(f"{error} Pin the new result, or unpin A.")
         if comparison:
-            return html.scrolling(comparison.html(max_bytes=_COMPARED_BYTES), "Comparison")
-        told = "A is pinned: change anything and run, for B." if self.state.pinned else ""
-        return fragments.small(told or "Pin a result as A, change anything and run again for B.")
-
-
-def _set(widget: Any, value: str) -> None:
-    if widget.value != value:
-        widget.value = value
+            return html.scrolling(comparison.html(max_bytes=fragments.COMPARED_BYTES), "Comparison")
+        return fragments.small(
+            "A is pinned. Change a setting and press Run to get B."
+            if self.state.pinned
+            else "Pin a result as A, then change a setting and press Run to get B."
+        )

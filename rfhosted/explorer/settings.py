@@ -1,99 +1,91 @@
-"""The settings of the explorer, and what an answer was asked with: plain values."""
+"""Settings, results and events of the explorer: plain values that nothing changes in place."""
 
 from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from enum import StrEnum, auto
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from urllib.parse import urlsplit
 
 from rfhosted import hosted
-from rfhosted.endpoints.call import Call
 from rfhosted.errors import HostedError
-from rfhosted.explorer import code_export, options
-from rfhosted.hosted import ApiVersion, Task
+from rfhosted.explorer import options
+from rfhosted.hosted import Task
+from rfhosted.images.sources import is_url
 
 if TYPE_CHECKING:
     from rfhosted.client import Client
-    from rfhosted.endpoints.call import Prepared
+    from rfhosted.comparison.size_sweep import Sweep
+    from rfhosted.endpoints.call import Call, Prepared
     from rfhosted.images.sources import ImageLike, SourceImage
-    from rfhosted.images.upload import ImageSize
     from rfhosted.prediction import Prediction
     from rfhosted.transport.connection import Stop
 
-
-#: What goes wrong through a user's choice or the world's; anything else is a defect of ours.
+#: Errors caused by a user's input, a server or the network. Any other exception is a bug.
 EXPECTED = (HostedError, ValueError, TypeError, OSError)
+
+#: What exported code opens: a path or URL; a sample by name; a file that the reader has to save
+#: under the given name first; the same for pixels (PIL, numpy), saved without loss.
+Kind: TypeAlias = Literal["file", "sample", "upload", "pixels"]
+
+
+class Event(StrEnum):
+    """The part of the state that changed."""
+
+    IMAGE = auto()
+    CALL = auto()
+    DISPLAY = auto()
+    PLAN = auto()
+    ACTIVITY = auto()
+    RESPONSE = auto()
+    PINNED = auto()
+    SWEEP = auto()
+    KEY = auto()
+
+
+class Outdated(StrEnum):
+    """The setting that the shown result does not follow yet."""
+
+    IMAGE = auto()
+    CALL = auto()
+    KEY = auto()
+    CONFIDENCE = auto()
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The picture that is asked about.
+    """The image to send.
 
     Attributes:
-        picture: The picture.
-        name: Path, URL or name; ``kind`` says which.
-        kind: What code that asks again has to open, see ``rfhosted.code_export.Source``.
+        image: The image.
+        name: Path, URL or file name; ``kind`` says which.
+        kind: How exported code gets the image.
     """
 
-    source_image: SourceImage
+    image: SourceImage
     name: str
-    kind: code_export.Source
+    kind: Kind
 
     @property
     def title(self) -> str:
-        """What people call it: the last part of a path or URL."""
-        return re.split(r"[/\\]", self.name.partition("?")[0].rstrip("/"))[-1] or self.name
+        """The last part of the path or URL."""
+        return re.split(r"[/\\]", self.name.rstrip("/"))[-1] or self.name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """The settings that a request depends on; see ``Client.predict``."""
-
-    task: Task = Task.OBJECT_DETECTION
-    api_version: ApiVersion = ApiVersion.V2
-    model: str | None = None
-    image_size: ImageSize = None
-    overlap: float = hosted.DEFAULT_OVERLAP
-
-    def prepare(
-        self, client: Client, source: Source, shown: float, *, ask_platform: bool = True
-    ) -> Prepared:
-        """What would be sent, at a threshold that lets the view's go down as well.
-
-        Args:
-            client: Who asks.
-            source: About what.
-            shown: The view's threshold, fraction in [0, 1].
-            ask_platform: See ``Client.prepare``.
-        """
-        call = Call(
-            self.model,
-            self.task,
-            self.api_version,
-            self.image_size,
-            options.confidence_asked(self.task, self.api_version, shown),
-            self.overlap,
-        )
-        return client.prepare(source.source_image, call, ask_platform=ask_platform)
-
-    def ask(self, client: Client, source: Source, shown: float, stop: Stop) -> Answer:
-        """Send it; the arguments are those of ``prepare``."""
-        prepared = self.prepare(client, source, shown)
-        return Answer(source, self, client.send(prepared, stop=stop), prepared, client)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class View:
-    """The settings that a picture of an answer depends on.
+class Display:
+    """Settings that need no new request.
 
     Attributes:
-        confidence: Least confidence, fraction in [0, 1].
+        confidence: Least confidence, a fraction in [0, 1].
         classes: Class names to keep; empty keeps all.
-        keypoint_confidence: Least confidence of a key point, fraction in [0, 1].
-        layers: See ``rfhosted.display.annotate.LAYERS``; None for what suits the task.
-        labels: Whether names are written.
-        line_width: Pixels; None follows the picture's size.
+        keypoint_confidence: Least confidence of a keypoint, a fraction in [0, 1].
+        layers: See ``rfhosted.display.annotate.LAYERS``; None for the task's default.
+        labels: Whether class names are written.
+        line_width: Pixels of the shown image; None follows its size.
     """
 
     confidence: float = hosted.DEFAULT_CONFIDENCE
@@ -103,84 +95,138 @@ class View:
     labels: bool = True
     line_width: int | None = None
 
+    def filters(self, prediction: Prediction) -> dict[str, Any]:
+        """Arguments for ``Prediction.filter``; those that the prediction cannot use are None."""
+        keypoints = prediction.task is Task.KEYPOINT_DETECTION
+        return {
+            "confidence": None if lacks_confidences(prediction) else self.confidence,
+            "classes": sorted(self.classes) or None,
+            "keypoint_confidence": self.keypoint_confidence if keypoints else None,
+        }
+
     def of(self, prediction: Prediction) -> Prediction:
-        """A prediction with what this view leaves of it; its own threshold may be higher."""
-        return prediction.filter(
-            confidence=None if cannot_filter(prediction) else self.confidence,
-            classes=self.classes or None,
-            keypoint_confidence=self.keypoint_confidence,
-        )
+        """The prediction, filtered."""
+        return prediction.filter(**self.filters(prediction))
 
 
-def cannot_filter(prediction: Prediction) -> bool:
-    """Whether it came without confidences, as v1's class maps do: no threshold can be changed."""
-    regions = getattr(prediction, "segmentation", None)
-    return regions is not None and regions.confidence is None
+def lacks_confidences(prediction: Prediction) -> bool:
+    """Whether it is a class map without confidences, as v1 sends them."""
+    segmentation = getattr(prediction, "segmentation", None)
+    return segmentation is not None and segmentation.confidence is None
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """A prediction at its low threshold, what was asked for it, and who asked."""
+class Response:
+    """One finished request.
+
+    Attributes:
+        source: The image that was sent.
+        call: The settings; their confidence is left to the display.
+        client: The client that sent it.
+        prepared: The request; ``prepared.call`` has the confidence that was requested.
+        prediction: The result at that confidence.
+    """
 
     source: Source
-    question: Question
-    prediction: Prediction
-    prepared: Prepared
+    call: Call
     client: Client
+    prepared: Prepared
+    prediction: Prediction
 
-    def outdated(self, source: Source | None, question: Question, client: Client) -> str | None:
-        """Why asking again would tell something else, or None where it would not."""
+    def outdated(
+        self, source: Source | None, call: Call, client: Client, display: Display
+    ) -> Outdated | None:
+        """Why these settings would give another result; None where they would not."""
         if self.source is not source:
-            return "Another picture is chosen: run to see it."
-        if self.question != question:
-            return "The settings changed since: run to see what they do."
+            return Outdated.IMAGE
+        if self.call != call:
+            return Outdated.CALL
         if self.client is not client:
-            return "The key was set since: run to ask with it."
+            return Outdated.KEY
+        requested, shown = self.prediction.confidence, display.confidence
+        if shown < requested or (shown != requested and lacks_confidences(self.prediction)):
+            return Outdated.CONFIDENCE
         return None
 
-    def too_low(self, view: View) -> str | None:
-        """Why it cannot show what a view's threshold says, or None where it can."""
-        asked, wanted = self.prediction.confidence, view.confidence
-        if wanted < asked or (wanted != asked and cannot_filter(self.prediction)):
-            return (
-                f"The answer was asked at confidence {asked:.2f} and cannot tell what"
-                f" {wanted:.2f} would show: run to ask again."
-            )
-        return None
 
-    def code(self, view: View) -> tuple[str, str]:
-        """Python, and lines for a shell with curl, that give exactly this; no key is in them.
+def prepare(
+    client: Client, source: Source, call: Call, shown: float, *, ask_platform: bool = True
+) -> Prepared:
+    """Make the request, with a confidence low enough to move the display's threshold later.
 
-        Args:
-            view: What is shown of it.
-        """
-        asked, client = self.question, self.client
-        points = view.keypoint_confidence if asked.task is Task.KEYPOINT_DETECTION else None
-        call = code_export.Call(
-            self.source.name,
-            self.source.kind,
-            model=asked.model or self.prepared.route.name,  # with a key the default is another
-            task=asked.task,
-            api_version=asked.api_version,
-            image_size=asked.image_size,
-            confidence=self.prediction.confidence,
-            overlap=asked.overlap,
-            base_url=client.base_url,
-            region=client.region,
-            shown_confidence=None if cannot_filter(self.prediction) else view.confidence,
-            classes=tuple(sorted(view.classes)) or None,
-            keypoint_confidence=points,
-        )
-        curl = code_export.curl_command(self.prepared, call, has_key=client.has_key)
-        return code_export.python_code(call), curl
+    Args:
+        client: The client.
+        source: The image.
+        call: The settings.
+        shown: The display's threshold, a fraction in [0, 1].
+        ask_platform: See ``Client.prepare``.
+    """
+    call = replace(call, confidence=options.requested_confidence(call, shown))
+    return client.prepare(source.image, call, ask_platform=ask_platform)
 
 
-def reference(image: ImageLike) -> tuple[str, code_export.Source]:
-    """What a picture is called, and what of it code elsewhere can open."""
+def send(client: Client, source: Source, call: Call, shown: float, stop: Stop) -> Response:
+    """Make the request and send it; see ``prepare`` for the arguments."""
+    prepared = prepare(client, source, call, shown)
+    return Response(source, call, client, prepared, client.send(prepared, stop=stop))
+
+
+# What the background jobs return.
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An image that was read."""
+
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """The request that Run would send, why it cannot be sent, or None without an image."""
+
+    plan: Prepared | Exception | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The responses of one press of a button.
+
+    Attributes:
+        call: The settings when it was pressed.
+        responses: One, or two to compare; fewer where one failed.
+        error: Why one failed.
+    """
+
+    call: Call
+    responses: tuple[Response, ...]
+    error: Exception | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """A sweep; when it was stopped, the sizes that were finished."""
+
+    sweep: Sweep
+
+
+Outcome: TypeAlias = Opened | Planned | Sent | Swept
+
+
+def reference(image: ImageLike) -> tuple[str, Kind]:
+    """A name for an image, and how exported code gets it.
+
+    A URL with a query or a password may hold a secret: only its file name is kept.
+    """
+    if isinstance(image, str) and is_url(image):
+        parts = urlsplit(image)
+        if not (parts.query or parts.fragment or "@" in parts.netloc):
+            return image, "file"
+        return PurePosixPath(parts.path).name or "image.png", "upload"
     if isinstance(image, str) and image[:5].lower() == "data:":
-        return "picture.png", "upload"
+        return "image.png", "upload"
     if isinstance(image, (str, os.PathLike)):
         return os.fspath(image), "file"
     if isinstance(image, (bytes, bytearray, memoryview)) or hasattr(image, "read"):
-        return "picture.png", "upload"
-    return "picture.png", "pixels"
+        return "image.png", "upload"
+    return "image.png", "pixels"

@@ -1,22 +1,40 @@
-"""What the panel shows, as a plain model without widgets: settings, what came of them, what runs.
+"""What the panel shows, as a plain model without widgets: settings, results, and what runs.
 
-A change that needs another request is a change of the *question*; a change of the *view* draws the
-last answer again and sends nothing. Observers are told what changed, on the thread that changed it.
+A change of the *call* needs another request; a change of the *display* draws the last response
+again and sends nothing. Observers are called on the thread that made the change.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections import Counter
+from dataclasses import asdict, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from rfhosted import hosted
+from rfhosted.batch import runner
 from rfhosted.comparison.comparison import Comparison, compare
 from rfhosted.comparison.size_sweep import Sweep, sweep
 from rfhosted.endpoints.call import Call
-from rfhosted.explorer import options
-from rfhosted.explorer.background import Jobs, Newest, on_a_thread
-from rfhosted.explorer.settings import EXPECTED, Answer, Question, Source, View, reference
+from rfhosted.errors import ModelNotFoundError
+from rfhosted.explorer import code_export, options
+from rfhosted.explorer.background import Worker, on_a_thread
+from rfhosted.explorer.settings import (
+    EXPECTED,
+    Display,
+    Event,
+    Opened,
+    Outcome,
+    Outdated,
+    Planned,
+    Response,
+    Sent,
+    Source,
+    Swept,
+    prepare,
+    reference,
+    send,
+)
 from rfhosted.hosted import ApiVersion, Task
 from rfhosted.images.samples import sample
 
@@ -25,385 +43,422 @@ if TYPE_CHECKING:
 
     from rfhosted.client import Client
     from rfhosted.endpoints.call import Prepared
-    from rfhosted.explorer.background import Made, Spawn, Work
+    from rfhosted.explorer.background import Spawn
     from rfhosted.images.sources import ImageLike
     from rfhosted.images.upload import ImageSize
     from rfhosted.prediction import Prediction
     from rfhosted.transport.connection import Stop
 
-#: What an observer is told: which part of the state changed.
-EVENTS = ("image", "question", "view", "plan", "activity", "answer", "pinned", "sweep", "key")
+STOPPED = "Stopped. The last result is kept."
 
 
 class ExplorerState:
-    """Settings, the last answer, what is pinned, and what runs. Safe to use from several threads.
+    """Settings, the last response, the pinned one, and what runs. Safe to use from any thread.
 
     Attributes:
-        client: Who asks; ``set_key`` makes another.
-        source: The picture, or None before there is one.
-        question: What a request depends on.
-        plan: What would be sent now; why it cannot be; or None where that is not known.
-        answer: The last answer; it stays when a later run fails.
-        pinned: The answer that others are compared with.
+        client: The client; ``set_key`` makes another.
+        source: The image, or None.
+        call: What Run requests; its confidence is left to the display.
+        refused: Why the model that was typed last is not used, or None.
+        plan: The request that Run would send; why it cannot be sent; None while it is not known.
+        response: The last response; it stays when a later run fails.
+        pinned: The response that later ones are compared with.
         sweep: The last sweep of image sizes.
-        problem: What went wrong last, or None.
-        notice: What happened last, in words.
+        problem: The last error, or None.
+        notice: What happened last, as a sentence.
         progress: (done, total) steps of what runs.
-        auto: Whether a change of the question asks at once; never where a call spends credits.
+        auto: Whether a change of the call runs at once; never where a request is billable.
     """
 
     def __init__(self, client: Client, *, spawn: Spawn = on_a_thread) -> None:
         self.client = client
         self.source: Source | None = None
-        self.question = Question(api_version=client.api_version)
+        self.call = Call(task=Task.OBJECT_DETECTION, api_version=client.api_version)
+        self.refused: ModelNotFoundError | None = None
         self.plan: Prepared | Exception | None = None
-        self.answer: Answer | None = None
-        self.pinned: Answer | None = None
+        self.response: Response | None = None
+        self.pinned: Response | None = None
         self.sweep: Sweep | None = None
         self.problem: Exception | None = None
         self.notice = ""
         self.progress = (0, 0)
         self.auto = client.is_local
-        self._views = {task: View(confidence=options.confidence_shown(task)) for task in Task}
-        self._observers: list[Callable[[str], None]] = []
-        self._jobs = Jobs(spawn, self._take, self._changed)
-        self._openings = Jobs(spawn, self._take, self._changed)
-        self._plans = Newest(spawn, self._make_plan)
-        self._viewed: tuple[Answer, View, Prediction] | None = None
+        self._displays = {
+            task: Display(confidence=hosted.default_confidence(task)) for task in Task
+        }
+        self._observers: list[Callable[[Event], None]] = []
+        self._requests = Worker[Outcome](spawn, self._take, self._changed)
+        self._openings = Worker[Outcome](spawn, self._take, self._changed)
+        self._plans = Worker[Outcome](spawn, self._take, self._changed)
+        self._shown: tuple[Response, Display, Prediction] | None = None
 
     def __repr__(self) -> str:
-        name = self.source.title if self.source else "no picture"  # an address may hold a secret
-        return f"ExplorerState({name}, {self.question}, {self.client!r})"
+        name = self.source.title if self.source else "no image"
+        return f"ExplorerState({name}, {self.call}, {self.client!r})"
 
-    def observe(self, tell: Callable[[str], None]) -> None:
-        """Have ``tell`` called with one of ``EVENTS`` after each change."""
-        self._observers.append(tell)
+    def observe(self, observer: Callable[[Event], None]) -> None:
+        """Call ``observer`` with an ``Event`` after each change."""
+        self._observers.append(observer)
 
-    def _changed(self, *events: str) -> None:
-        if "image" in events:  # classes of one picture would hide another's
-            views = self._views.items()
-            self._views = {task: replace(view, classes=frozenset()) for task, view in views}
+    def _changed(self, *events: Event) -> None:
+        if Event.IMAGE in events:  # a filter for classes of one image would hide another's
+            displays = self._displays.items()
+            self._displays = {task: replace(old, classes=frozenset()) for task, old in displays}
         for event in events:
-            for tell in self._observers:
-                tell(event)
-        if "image" in events or "question" in events:
+            for observer in self._observers:
+                observer(event)
+        if Event.IMAGE in events or Event.CALL in events:
             self._catch_up()
 
-    # What a person chooses.
+    # Choices.
 
     def choose(self, image: ImageLike, name: str | None = None) -> None:
-        """Take another picture, in place of one that is still being opened.
-
-        A URL is fetched beside the main thread.
+        """Read another image in the background, in place of one that is still being read.
 
         Args:
             image: As ``Client.predict`` takes it.
-            name: What to call it where it is no path and no URL.
+            name: A file name, where the image is neither a path nor a URL.
         """
-        told, kind = reference(image)
+        known, kind = reference(image)
 
-        def work(_: Stop, made: Made) -> None:
-            made["source"] = Source(self.client.open(image), name or told, kind)
+        def job(_: Stop) -> Outcome:
+            return Opened(Source(self.client.open(image), name or known, kind))
 
         self._openings.stop()
-        self._openings.start(work, begin=lambda: self._begin("Opening the picture"))
-        self._changed("activity")
+        self._openings.start(job, begin=lambda: self._begin("Reading the image"))
+        self._changed(Event.ACTIVITY)
 
     def choose_sample(self, name: str) -> None:
-        """Take a photograph that ships with the package.
+        """Take a photo that ships with the package.
 
         Raises:
-            ValueError: No photograph has that name.
+            ValueError: No photo has that name.
         """
-        picture = self.client.open(sample(name))
+        image = self.client.open(sample(name))
         self._openings.stop()
-        self.source = Source(picture, name, "sample")
-        self._changed("image")
+        self.source = Source(image, name, "sample")
+        self._changed(Event.IMAGE)
 
-    def ask(self, **changes: Any) -> None:
-        """Change the question: ``task``, ``api_version``, ``model``, ``image_size``, ``overlap``.
+    def change(self, **changes: Any) -> None:
+        """Change fields of the call, see ``Call``.
 
-        What cannot stay with the change gives way: another task's model, a version that cannot
-        serve it.
+        What does not fit a change gives way: a model of another task, a version that cannot serve
+        the model. A model that is neither a name nor an id is refused and changes nothing.
+
+        Raises:
+            ValueError, TypeError: There is no such field or value.
         """
-        for name, kind in (("task", Task), ("api_version", ApiVersion)):
-            if name in changes:
-                changes[name] = kind(changes[name])
-        asked = replace(self.question, **changes)
-        known = options.task_of(asked.model)
-        if known and known is not asked.task:
+        if "model" in changes or "task" in changes:
+            self.refused = None
+        call = replace(self.call, **changes)
+        if call.model and "model" in changes:
+            try:
+                call = replace(call, model=options.understood(call.model))
+            except ModelNotFoundError as error:
+                self.refused, call = error, self.call
+        task = options.task_of(call.model)
+        if task and task is not call.task:
             by_model = "model" in changes and "task" not in changes
-            asked = replace(asked, task=known) if by_model else replace(asked, model=None)
-        if asked.api_version is ApiVersion.V1:
-            v1, v2 = (self._why_not(asked, version) for version in ApiVersion)
-            if v1 and v1 != v2:  # what neither can is no reason
-                asked = replace(asked, api_version=ApiVersion.V2)
-        self.question = asked
-        self._changed("question")  # also where the wish was not granted: it is not to stay shown
+            call = replace(call, task=task) if by_model else replace(call, model=None)
+        if call.api_version is ApiVersion.V1:
+            v2 = replace(call, api_version=ApiVersion.V2)
+            without_v1, without_v2 = (options.why_not(self.client, each) for each in (call, v2))
+            if without_v1 and without_v1 != without_v2:  # else V2 would not help
+                call = v2
+        self.call = call
+        self._changed(Event.CALL)  # also where nothing changed: a control may have to move back
 
     def show(self, **changes: Any) -> None:
-        """Change the view of the chosen task; nothing is sent. See ``View``.
+        """Change fields of the display of the chosen task, see ``Display``; nothing is sent.
 
         Raises:
-            ValueError: A confidence is no fraction.
+            ValueError: A confidence is not a fraction.
         """
         for name in ("confidence", "keypoint_confidence"):
             if not 0 <= changes.get(name, 0) <= 1:
                 raise ValueError(f"{name} is a fraction from 0 to 1, not {changes[name]!r}.")
-        view = replace(self.view, **changes)
-        if view != self.view:
-            self._views[self.question.task] = view
-            self._changed("view")
+        display = replace(self.display, **changes)
+        if display != self.display:
+            self._displays[self.call.task or Task.OBJECT_DETECTION] = display
+            self._changed(Event.DISPLAY)
 
     def set_auto(self, *, auto: bool) -> None:
-        """Whether a change of the question asks at once, where no call spends credits."""
+        """Whether a change of the call runs at once, where no request is billable."""
         self.auto = auto and not self.spends_credits
-        self._changed("activity")
+        self._changed(Event.ACTIVITY)
 
     def set_key(self, api_key: str) -> None:
-        """Ask with this key from now on. It is kept in the client alone.
+        """Use this API key from now on. Only the client keeps it.
 
         Raises:
             AuthenticationError: The key holds characters that no key has.
         """
-        try:
-            self.client = self.client.replace(api_key=api_key)
-        finally:
-            del api_key  # no traceback shows it
-        self.notice = "The key is set, and kept in this kernel's memory alone."
-        if (self.question.model or "").startswith(hosted.LOCAL_WORKSPACE + "/"):
-            self.question = replace(self.question, model=None)
-        self._changed("key", "question")
+        self.client = self.client.replace(api_key=api_key)
+        self.notice = "The API key is set. It is kept only in the memory of this kernel."
+        if (self.call.model or "").startswith(hosted.LOCAL_WORKSPACE + "/"):
+            self.call = replace(self.call, model=None)
+        self._changed(Event.KEY, Event.CALL)
 
     def pin(self) -> None:
-        """Keep the last answer as A, to compare later ones with."""
-        self.pinned = self.answer
-        self._changed("pinned")
+        """Keep the last response as A, to compare later ones with."""
+        self.pinned = self.response
+        self._changed(Event.PINNED)
 
     def unpin(self) -> None:
         """Compare with nothing."""
         self.pinned = None
-        self._changed("pinned")
+        self._changed(Event.PINNED)
 
     # What follows from the choices.
 
     @property
-    def view(self) -> View:
-        """What a picture of an answer to the question depends on; each task has its own."""
-        return self._views[self.question.task]
+    def display(self) -> Display:
+        """The display settings of the chosen task; each task has its own."""
+        return self._display_of(self.call)
+
+    def _display_of(self, call: Call) -> Display:
+        return self._displays[call.task or Task.OBJECT_DETECTION]
 
     @property
-    def answer_view(self) -> View:
-        """What the picture of the last answer depends on."""
-        return self._views[self.answer.question.task] if self.answer else self.view
+    def response_display(self) -> Display:
+        """The display settings of the last response's task."""
+        return self._display_of(self.response.call if self.response else self.call)
 
     @property
     def result(self) -> Prediction | None:
-        """The last prediction, as the view shows it."""
-        answer, viewed = self.answer, self._viewed
-        if answer is None:
+        """The last prediction, filtered as it is shown."""
+        response, shown, display = self.response, self._shown, self.response_display
+        if response is None:
             return None
-        view = self._views[answer.question.task]
-        if viewed is None or viewed[0] is not answer or viewed[1] != view:
-            viewed = self._viewed = (answer, view, view.of(answer.prediction))
-        return viewed[2]
+        if shown is None or shown[0] is not response or shown[1] != display:
+            shown = self._shown = (response, display, display.of(response.prediction))
+        return shown[2]
 
     @property
     def comparison(self) -> Comparison | None:
-        """The pinned result and the last one, as the view shows them; None before there are two.
+        """The pinned result and the last one, as they are shown; None before there are two.
 
         Raises:
-            ValueError: They are of different pictures or tasks.
+            ValueError: They are of different images or tasks.
         """
-        if self.pinned is None or self.result is None or self.pinned is self.answer:
+        if self.pinned is None or self.result is None or self.pinned is self.response:
             return None
-        return compare(self.answer_view.of(self.pinned.prediction), self.result)
+        return compare(self.response_display.of(self.pinned.prediction), self.result)
 
     @property
     def code(self) -> tuple[str, str]:
-        """Python, and lines for a shell with curl, that give exactly the last result; no key."""
-        return self.answer.code(self.answer_view) if self.answer else ("", "")
+        """Python, and a shell command with curl, that give exactly the last result; no API key."""
+        response = self.response
+        if response is None:
+            return "", ""
+        client, source, prepared = response.client, response.source, response.prepared
+        filters = self.response_display.filters(response.prediction)
+        # The default model is named: with another API key it may be another one.
+        call = replace(prepared.call, model=response.call.model or prepared.route.name)
+        return (
+            code_export.python_code(client, source, call, filters),
+            code_export.curl_command(client, source, replace(prepared, call=call), filters),
+        )
 
     @property
     def class_names(self) -> list[str]:
-        """Classes of the answer, those most often found first; a ranking's best twenty."""
-        fits = self.answer is not None and self.answer.question.task is self.question.task
-        rows = self.answer.prediction.rows() if self.answer and fits else []
-        counts: dict[str, int] = {}
-        for row in rows:
-            counts[row["class_name"]] = counts.get(row["class_name"], 0) + 1
-        return sorted(counts, key=lambda name: -counts[name])[:20]
+        """Classes of the response, the most frequent first; at most twenty."""
+        fits = self.response is not None and self.response.call.task is self.call.task
+        rows = self.response.prediction.rows() if self.response and fits else []
+        counts = Counter(row["class_name"] for row in rows)
+        return [name for name, _ in counts.most_common(20)]
 
     @property
     def spends_credits(self) -> bool:
-        """Whether a run is a hosted call, which the workspace pays for."""
-        here = (self.question.model or "").startswith(hosted.LOCAL_WORKSPACE + "/")
-        return self.client.has_key and self.client.base_url is None and not here
+        """Whether Run sends a hosted request, which the workspace pays for."""
+        return options.is_billable(self.client, self.call)
 
     @property
     def busy(self) -> bool:
-        """Whether something runs."""
-        return self._jobs.busy or self._openings.busy
+        """Whether a request runs or an image is being read."""
+        return self._requests.busy or self._openings.busy
 
     def why_not(self, version: ApiVersion | None = None) -> str | None:
-        """Why the question cannot be asked (of that version), or None where it can."""
-        return self._why_not(self.question, version or self.question.api_version)
-
-    def _why_not(self, asked: Question, version: ApiVersion) -> str | None:
-        return options.why_not(self.client, asked.model, asked.task, version)
+        """Why the call cannot be sent (by that version), or None where it can."""
+        if self.refused:
+            return options.reason(self.refused)
+        call = replace(self.call, api_version=version or self.call.api_version)
+        return options.why_not(self.client, call)
 
     @property
-    def outdated(self) -> str | None:
-        """Why the picture does not show what the settings say, or None where it does."""
-        if self.answer is None:
+    def outdated(self) -> Outdated | None:
+        """The setting that the shown result does not follow yet, or None."""
+        if self.response is None:
             return None
-        return self.answer.outdated(self.source, self.question, self.client) or (
-            self.answer.too_low(self.view)
-        )
+        return self.response.outdated(self.source, self.call, self.client, self.display)
 
-    # What takes time.
+    # Work in the background.
 
     def run(self) -> None:
-        """Ask the question. Does nothing while something runs: no click is paid twice."""
-        if not self._openings.busy:
-            self._run()
-
-    def _run(self, later: Callable[[], None] | None = None) -> None:
-        source, question, client = self.source, self.question, self.client
-        if source is None:
-            return
-        shown = self.view.confidence
-
-        def work(stop: Stop, made: Made) -> None:
-            made["answer"] = question.ask(client, source, shown, stop)
-
-        self._start("Asking " + (question.model or f"for {question.task}"), work, later)
+        """Send the request. Does nothing while something runs: two clicks are billed once."""
+        self._send(self.call)
 
     def run_both_versions(self) -> None:
-        """Ask v1, pinned as A, and V2."""
-        route = self.client.route(
-            Call(self.question.model, self.question.task, self.question.api_version)
-        )
-        same = replace(self.question, model=route.name)  # v1 and V2 have other defaults
-        self._run_two(
-            replace(same, api_version=ApiVersion.V1),
-            replace(same, api_version=ApiVersion.V2),
-            "Asking v1 and V2",
-        )
+        """Send the request to v1, pinned as A, and to V2."""
+        model = self.client.route(self.call).name  # v1 and V2 have other defaults
+        calls = (replace(self.call, model=model, api_version=each) for each in ApiVersion)
+        self._send(*calls, label="v1 and V2")
 
     def run_half_size(self) -> None:
-        """Ask with the picture as it is, pinned as A, and with half of its longest side."""
+        """Send the image at its size, pinned as A, and at half of it."""
         if self.source is None:
             return
-        size, longest = self.question.image_size, max(self.source.source_image.size)
+        size, longest = self.call.image_size, max(self.source.image.size)
         if not isinstance(size, int):
-            planned = getattr(self.plan, "upload", None)
-            size = max(planned.size) if planned else longest
+            upload = getattr(self.plan, "upload", None)
+            size = max(upload.size) if upload else longest
         size = min(size, longest)
-        half = replace(self.question, image_size=max(1, size // 2))
-        self._run_two(self.question, half, f"Asking at {size} px and at {size // 2} px")
+        half = replace(self.call, image_size=max(1, size // 2))
+        self._send(self.call, half, label=f"the model at {size} px and {size // 2} px")
 
-    def _run_two(self, first: Question, second: Question, label: str) -> None:
-        source, client, shown = self.source, self.client, self.view.confidence
-        before = self.question
-        if source is None or self._openings.busy:
+    def _send(self, *calls: Call, label: str = "", later: Callable[[], None] | None = None) -> None:
+        """Send requests one after the other; ``later`` is called if something runs already."""
+        source, client, shown, before = self.source, self.client, self.display.confidence, self.call
+        label = label or before.model or f"the default {before.task} model"
+        if source is None or not self._is_ready():
             return
 
-        def work(stop: Stop, made: Made) -> None:
-            made["answer"] = pinned = first.ask(client, source, shown, stop)
-            self._step(stop, 1, 2)
-            made |= {"pinned": pinned, "answer": second.ask(client, source, shown, stop)}
-            if self.question == before:  # else another choice was made meanwhile
-                made["question"] = second
+        def job(stop: Stop) -> Outcome:
+            failed: list[Exception] = []
 
-        self._start(label, work)
+            def done(outcome: runner.Outcome[Call, Response]) -> None:
+                if outcome.error:
+                    failed.append(outcome.error)
+                elif outcome.index + 1 < len(calls):
+                    self._step(stop, outcome.index + 1, len(calls))
+
+            run = runner.run(
+                lambda call: send(client, source, call, shown, stop),
+                calls,
+                on_done=done,
+                stop=lambda: stop() or bool(failed),
+            )
+            for error in (run.problem, *failed):
+                if error and not isinstance(error, EXPECTED):
+                    raise error
+            responses = tuple(each.result for each in run.outcomes if each.result)
+            return Sent(before, responses, failed[0] if failed else None)
+
+        self._start(f"Sending a request to {label}", job, later)
 
     def run_sweep(self, image_sizes: tuple[ImageSize, ...] = (320, 640, 1280, "original")) -> None:
-        """Send the picture at several sizes. One that is stopped keeps the sizes that were done."""
-        source, question, client = self.source, self.question, self.client
-        if source is None or self._openings.busy:
+        """Send the image at several sizes. A stopped sweep keeps the sizes that were finished."""
+        source, client, call = self.source, self.client, self.call
+        if source is None or not self._is_ready():
             return
-        shown = self.view.confidence
+        fields = asdict(replace(call, confidence=self.display.confidence))
+        del fields["image_size"]
 
-        def work(stop: Stop, made: Made) -> None:
-            made["sweep"] = sweep(
-                source.source_image,
-                question.model,
+        def job(stop: Stop) -> Outcome:
+            step = partial(self._step, stop)
+            done = sweep(
+                source.image,
+                **fields,
                 image_sizes=image_sizes,
-                task=question.task,
-                api_version=question.api_version,
-                overlap=question.overlap,
-                confidence=shown,
                 client=client,
-                on_step=partial(self._step, stop),
+                on_step=step,
                 stop=stop,
             )
+            return Swept(done)
 
-        self._start("Sweeping the image size", work)
+        self._start("Sweeping the image size", job)
 
     def cancel(self) -> None:
-        """Stop what runs: at once, and no answer of it counts. The last result stays."""
-        stopped = self._jobs.stop(), self._openings.stop()
+        """Stop what runs, at once; its response is dropped and the last result stays."""
+        stopped = self._requests.stop(), self._openings.stop()
         if any(stopped):
-            self.notice = "Stopped. The last result is kept."
-            self._changed("activity")
+            self.notice = STOPPED
+            self._changed(Event.ACTIVITY)
 
     def fail(self, error: Exception) -> None:
-        """Show what went wrong; nothing else changes."""
+        """Show an error; nothing else changes."""
         self.problem = error
-        self._changed("activity")
+        self._changed(Event.ACTIVITY)
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait, for code, until nothing runs; False where ``timeout`` seconds were not enough."""
-        return all(each.wait(timeout) for each in (self._openings, self._jobs, self._plans))
+        """Wait until nothing runs; False after ``timeout`` seconds."""
+        return all(each.wait(timeout) for each in (self._openings, self._requests, self._plans))
+
+    def _is_ready(self) -> bool:
+        if self.refused:
+            self.fail(self.refused)
+        return not (self.refused or self._openings.busy)
 
     def _step(self, stop: Stop, done: int, total: int, label: str = "") -> None:
-        if not stop():  # else another job may be telling
+        if not stop():  # else another job may report its progress
             self.progress = (done, total)
             self.notice = label or self.notice
-            self._changed("activity")
+            self._changed(Event.ACTIVITY)
 
     def _begin(self, label: str) -> None:
         self.notice, self.problem, self.progress = f"{label} …", None, (0, 0)
 
-    def _start(self, label: str, work: Work, later: Callable[[], None] | None = None) -> None:
-        if self._jobs.start(work, begin=lambda: self._begin(label), later=later):
-            self._changed("activity")
+    def _start(
+        self, label: str, job: Callable[[Stop], Outcome], later: Callable[[], None] | None = None
+    ) -> None:
+        if self._requests.start(job, begin=lambda: self._begin(label), later=later):
+            self._changed(Event.ACTIVITY)
 
-    def _take(self, made: Made, problem: Exception | None, stopped: bool) -> tuple[str, ...]:
-        if stopped:  # a sweep keeps the sizes that were done, other answers do not count
-            made = {name: value for name, value in made.items() if name == "sweep"}
-        else:
-            self.problem = problem or self.problem  # another job's, since this one began
-            self.notice = "" if problem else _told(made)
-        for name, value in made.items():
-            setattr(self, name, value)
-        return (*("image" if name == "source" else name for name in made), "activity")
+    def _take(
+        self, outcome: Outcome | None, problem: Exception | None, stopped: bool
+    ) -> tuple[Event, ...]:
+        """Store what a job returned; of a stopped one, only the sizes that a sweep finished."""
+        match outcome:
+            case Planned(plan):
+                self.plan = plan
+                return (Event.PLAN,)
+            case Swept(swept):
+                self.sweep = swept
+                if not stopped:
+                    self.notice = "The sweep is finished."
+                return (Event.SWEEP, Event.ACTIVITY)
+            case Opened(source) if not stopped:
+                self.source, self.notice = source, ""
+                return (Event.IMAGE, Event.ACTIVITY)
+            case Sent() if not stopped:
+                return self._take_responses(outcome)
+        if not stopped:
+            self.problem, self.notice = problem or self.problem, ""
+        return (Event.ACTIVITY,)
+
+    def _take_responses(self, sent: Sent) -> tuple[Event, ...]:
+        self.problem, self.notice = sent.error or self.problem, ""
+        if not sent.responses:
+            return (Event.ACTIVITY,)
+        response = self.response = sent.responses[-1]
+        if not sent.error:
+            milliseconds = response.prediction.timing.e2e * 1000
+            self.notice = f"Response received in {milliseconds:.0f} ms."
+        if len(sent.responses) == 1:
+            return Event.RESPONSE, Event.ACTIVITY
+        self.pinned = sent.responses[0]
+        if self.call == sent.call:  # else another choice was made meanwhile
+            self.call = response.call
+            self.notice += " The settings are now those of B."
+        return Event.RESPONSE, Event.PINNED, Event.CALL, Event.ACTIVITY
 
     def _catch_up(self) -> None:
-        """Look at what would be sent now, and ask where that is free."""
+        """Plan the next request, and send it where that is free and wanted."""
         self.auto = self.auto and not self.spends_credits
-        self._plans.ask()
-        needed = self.busy or self.answer is None or self.outdated
-        if self.auto and needed and self.source is not None and not self.why_not():
-            self._run(later=self._catch_up)
+        self._plan_again()
+        needed = self.busy or self.response is None or self.outdated
+        if self.auto and needed and not self.why_not():
+            self._send(self.call, later=self._catch_up)
 
-    def _make_plan(self) -> None:
+    def _plan_again(self) -> None:
         self.plan = None
-        if self.source is not None:
-            shown = self.view.confidence
-            try:
-                self.plan = self.question.prepare(
-                    self.client, self.source, shown, ask_platform=False
-                )
-            except EXPECTED as error:
-                self.plan = error
-        self._changed("plan")
+        self._plans.start(self._planned, later=self._plan_again)
 
-
-def _told(made: Made) -> str:
-    if "answer" in made:
-        prediction: Prediction = made["answer"].prediction
-        settings = " The settings above are B's now." if "question" in made else ""
-        return f"Answered in {prediction.timing.e2e * 1000:.0f} ms.{settings}"
-    return "The sweep is done." if "sweep" in made else ""
+    def _planned(self, _: Stop) -> Outcome:
+        if self.refused or self.source is None:
+            return Planned(self.refused)
+        try:
+            shown = self.display.confidence
+            return Planned(prepare(self.client, self.source, self.call, shown, ask_platform=False))
+        except EXPECTED as error:
+            return Planned(error)

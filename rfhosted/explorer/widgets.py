@@ -1,7 +1,7 @@
-"""What the panel's controls are made of: stock ipywidgets, each with a name and a tooltip.
+"""Building blocks of the panel's controls: stock ipywidgets, each with a label and a tooltip.
 
-Sliders of ipywidgets have no name that assistive technology could read, so that each is a pointer's
-second way to a number field: its handle is hidden from keyboard and screen reader, not from eyes.
+Sliders of ipywidgets have no accessible name. So each slider is only a second way, for pointers, to
+set a number field: its handle is hidden from the keyboard and from screen readers, but drawn.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
     from rfhosted.explorer.state import ExplorerState
 
-WIDE = widgets.Layout(width="98%")
-NAMED = {"description_width": "initial"}
+AUTO, WIDE = widgets.Layout(width="auto"), widgets.Layout(width="98%")
+WRAPPED = widgets.Layout(flex_flow="row wrap")
+LABELLED = {"description_width": "initial"}
 
 STYLE = """<style>
 .rfhosted-pointer .noUi-handle {visibility: hidden}
@@ -39,47 +40,40 @@ STYLE = """<style>
 
 
 class Controls:
-    """A group of widgets and the state behind them; the base of the groups here."""
+    """A group of widgets that shows the state and changes it."""
 
     def __init__(self, state: ExplorerState) -> None:
         self.state = state
-        self._refreshing = threading.local()
+        self._setting = threading.local()
 
     def on(self, widget: Any, handler: Callable[[Any], object], name: str = "value") -> None:
-        """Call ``handler`` with a widget's value when a person changes it."""
+        """Call ``handler`` with the value of a widget when the user changes it."""
         guarded = guard(self.state, handler)
 
         def changed(change: Any) -> None:
-            if not getattr(self._refreshing, "here", False):
+            if not getattr(self._setting, "now", False):
                 guarded(change["new"])
 
         widget.observe(changed, names=name)
 
     @contextmanager
     def quietly(self) -> Iterator[None]:
-        """Widgets that are set within, on this thread, do not count as a person's doing."""
-        self._refreshing.here = True
+        """Set widgets from code, on this thread, without calling their handlers."""
+        self._setting.now = True
         try:
             yield
         finally:
-            self._refreshing.here = False
+            self._setting.now = False
 
 
 def guard(state: ExplorerState, handler: Callable[..., object]) -> Callable[..., None]:
-    """A callback whose errors are shown in the panel; what is a defect is raised as well.
-
-    A front end shows nothing of an exception in a callback.
-
-    Args:
-        state: Where errors are shown.
-        handler: The callback.
-    """
+    """A callback whose errors the panel shows, as front ends show none; bugs are raised as well."""
 
     def call(*args: Any) -> None:
         try:
             handler(*args)
         except EXPECTED as error:
-            state.fail(error.with_traceback(None))  # whose frames may hold what was typed
+            state.fail(error.with_traceback(None))  # its frames may hold what the user typed
         except Exception as error:
             state.fail(error)
             raise
@@ -89,13 +83,13 @@ def guard(state: ExplorerState, handler: Callable[..., object]) -> Callable[...,
 
 def button(state: ExplorerState, label: str, tooltip: str, handler: Callable[[], object]) -> Any:
     """A button that calls ``handler`` under the guard."""
-    made = widgets.Button(description=label, tooltip=tooltip, layout=widgets.Layout(width="auto"))
+    made = widgets.Button(description=label, tooltip=tooltip, layout=AUTO)
     made.on_click(guard(state, lambda _: handler()))
     return made
 
 
 def with_slider(number: Any) -> Any:
-    """A number field, and a slider for pointers beside it that follows it."""
+    """A number field with a slider beside it."""
     slider = widgets.FloatSlider(
         value=number.value,
         min=number.min,
@@ -111,33 +105,58 @@ def with_slider(number: Any) -> Any:
     return widgets.HBox([number, slider])
 
 
-def fraction(description: str, tooltip: str) -> Any:
+def fraction(label: str, tooltip: str) -> Any:
     """A number field for a fraction in [0, 1]."""
     return widgets.BoundedFloatText(
         min=0.0,
         max=1.0,
         step=0.01,
-        description=description,
+        description=label,
         tooltip=tooltip,
-        style=NAMED,
+        style=LABELLED,
         layout=widgets.Layout(width="210px"),
     )
 
 
-def dropdown(description: str, options: Any, tooltip: str) -> Any:
-    """A choice of one among several."""
+def dropdown(label: str, options: Any, tooltip: str) -> Any:
+    """A choice of one option."""
     return widgets.Dropdown(
-        options=options, description=description, tooltip=tooltip, style=NAMED, layout=WIDE
+        options=options, description=label, tooltip=tooltip, style=LABELLED, layout=WIDE
+    )
+
+
+def checkbox(label: str, tooltip: str) -> Any:
+    """A checkbox."""
+    return widgets.Checkbox(
+        description=label, indent=False, tooltip=tooltip, layout=widgets.Layout(width="auto")
+    )
+
+
+def text_field(label: str, placeholder: str, tooltip: str, kind: type = widgets.Text) -> Any:
+    """A text field that takes its text on Enter."""
+    return kind(
+        description=label,
+        placeholder=placeholder,
+        tooltip=tooltip,
+        continuous_update=False,
+        style=LABELLED,
+        layout=WIDE,
     )
 
 
 def set_options(widget: Any, options: list[tuple[str, Any]], value: Any) -> None:
-    """Give a selection these options, as (what is read, value), and choose one."""
+    """Give a selection these options, as (label, value), and choose one."""
     if list(widget.options) != options:
         widget.options = options
     widget.value = value
 
 
+def set_value(widget: Any, value: Any) -> None:
+    """Set a value; an equal one is not sent to the front end again."""
+    if widget.value != value:
+        widget.value = value
+
+
 def display_when(shown: bool) -> str | None:
-    """A layout's ``display``, so that a widget is there or is not."""
+    """A layout's ``display`` that shows or hides a widget."""
     return None if shown else "none"

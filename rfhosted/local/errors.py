@@ -1,4 +1,4 @@
-"""Responses that are no success, as exceptions; the statuses and words are the real server's."""
+"""Answers that are no success, as exceptions."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from typing import Any, ClassVar
 
 
 class RefusedError(Exception):
-    """A response that is no success.
+    """An answer that is no success.
 
     Attributes:
         status: The HTTP status.
-        body: The JSON body.
-        headers: Headers of the response besides the usual ones.
+        body: What the JSON body says.
+        headers: What the headers say besides.
     """
 
     headers: ClassVar[dict[str, str] | None] = None
@@ -22,14 +22,14 @@ class RefusedError(Exception):
 
 
 class BadImageError(RefusedError):
-    """An image that is missing, cannot be decoded or is too large to decode."""
+    """A picture that cannot be had or read."""
 
     def __init__(self, cause: str) -> None:
         super().__init__(400, f"Could not load input image. Cause: {cause}")
 
 
 class TooLongError(RefusedError):
-    """A body over the limit, in the words of v1's gateway; the rest of it is not read."""
+    """A body over the limit, in the words of v1's gateway; nothing more of it is read."""
 
     headers: ClassVar[dict[str, str] | None] = {"connection": "close"}
 

@@ -24,10 +24,10 @@ from rfhosted import Client
 from rfhosted.display import annotate, html
 from rfhosted.endpoints import image_tasks
 from rfhosted.explorer import fragments
-from rfhosted.explorer.display_form import ViewControls
+from rfhosted.explorer.display_form import DisplayForm
 from rfhosted.explorer.panel import Panel
 from rfhosted.explorer.result_tabs import Results
-from rfhosted.explorer.settings import Answer, Source, View
+from rfhosted.explorer.settings import Display, Response, Source, prepare
 from rfhosted.explorer.state import ExplorerState
 from rfhosted.hosted import ApiVersion, Task
 from rfhosted.images import sources
@@ -37,23 +37,23 @@ from rfhosted.prediction import DetectionPrediction, InstancePrediction, Timing
 #: ms a redraw
 AIMS = {"boxes": 50, "masks": 150}
 REDRAWS = 16
-#: Of 100 objects the second leaves one out: another picture each time.
+#: Of 100 objects the second leaves one out: another drawing each time.
 THRESHOLDS = (0.4, 0.502)
 
 
 def panel_of(kind: str) -> ExplorerState:
-    """A panel that shows an answer with 100 objects on a photo of 12 megapixels."""
+    """A panel that shows a response with 100 objects on a photo of 12 megapixels."""
     task = Task.INSTANCE_SEGMENTATION if kind == "masks" else Task.OBJECT_DETECTION
     client = Client("no-key", base_url="http://127.0.0.1:9")
     state = ExplorerState(client, spawn=lambda job: job())
     state.set_auto(auto=False)
-    state.ask(task=task)
+    state.change(task=task)
     state.source = Source(sources.load(photo()), "photo.jpg", "upload")
-    prepared = state.question.prepare(client, state.source, 0.4)
+    prepared = prepare(client, state.source, state.call, 0.4)
     raw = answer(kind)
-    _, found = image_tasks.parse(raw, task, picture=state.source.source_image.size, sent=SENT)
+    _, found = image_tasks.parse(raw, task, picture=state.source.image.size, sent=SENT)
     prediction = (InstancePrediction if kind == "masks" else DetectionPrediction)(
-        source_image=state.source.source_image,
+        source_image=state.source.image,
         task=task,
         model="a/1",
         api_version=ApiVersion.V2,
@@ -64,7 +64,7 @@ def panel_of(kind: str) -> ExplorerState:
         host="nowhere",
         objects=found,
     )
-    state.answer = Answer(state.source, state.question, prediction, prepared, client)
+    state.response = Response(state.source, state.call, client, prepared, prediction)
     state.show(confidence=THRESHOLDS[1])
     state.panel = Panel(state)  # kept alive with it
     return state
@@ -75,11 +75,11 @@ def redraw(state: ExplorerState, tab: int) -> list[float]:
     state.panel.results.tabs.selected_index = tab
     times = []
     for i in range(REDRAWS):
-        before = state.panel.results.source_image.value
+        before = state.panel.results.image.value
         began = time.perf_counter()
         state.show(confidence=THRESHOLDS[i % 2])
         times.append(1000 * (time.perf_counter() - began))
-        assert state.panel.results.source_image.value != before
+        assert state.panel.results.image.value != before
     return times[3:]  # the first ones load and warm up
 
 
@@ -104,15 +104,15 @@ def where_it_goes(state: ExplorerState) -> dict[str, float]:
         return timed
 
     places = {
-        "filter": (View, "of"),
+        "filter": (Display, "of"),
         "draw": (annotate, "draw_objects"),
         "encode": (html, "jpeg_data_uri"),
-        "why it cannot be asked": (ExplorerState, "why_not"),
+        "check of the call": (ExplorerState, "why_not"),
         "table": (fragments, "table"),
         "status": (fragments, "status"),
-        "the picture's words": (fragments, "picture"),
-        "setting the results": (Results, "refresh"),
-        "setting the view's controls": (ViewControls, "refresh"),
+        "image and caption": (fragments, "image"),
+        "set the results": (Results, "refresh"),
+        "set the display controls": (DisplayForm, "refresh"),
     }
     with contextlib.ExitStack() as patches:
         for what, (home, name) in places.items():

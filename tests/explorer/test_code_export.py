@@ -1,4 +1,4 @@
-"""The exported code is run, as Python and by curl, and gives the result that it was exported for."""
+"""The exported code, run as Python and by curl, gives the result that it was exported for."""
 
 from __future__ import annotations
 
@@ -15,11 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-import rfhosted
-from rfhosted import Client, Task, local, sample
-from rfhosted.explorer.code_export import LOCAL_ADDRESS, Call, curl_command, python_code
+from rfhosted import Call, Client, Task, local, sample
+from rfhosted.explorer.code_export import LOCAL_ADDRESS, curl_command, python_code
 from rfhosted.explorer.code_export import _text as literal
-from rfhosted.images import sources
+from rfhosted.explorer.settings import Source
 from support.exported import SAMPLES, lasting, lasting_part, needs_curl, python, shell
 from support.scripted import Response
 
@@ -32,31 +31,33 @@ def server():
         yield running
 
 
-def asked(client, image, call):
-    return client.prepare(
-        image,
-        rfhosted.Call(
-            call.model,
-            call.task,
-            call.api_version,
-            call.image_size,
-            call.confidence,
-            call.overlap,
-        ),
-        ask_platform=False,
-    )
+def named(name, kind="file"):
+    """An image's source where only its name matters."""
+    return Source(None, name, kind)
+
+
+def prepared(client, name, kind="file", image=None, **fields):
+    """A source, and the request that is made of it."""
+    source = Source(client.open(name if image is None else image), name, kind)
+    return source, client.prepare(source.image, Call(**fields), ask_platform=False)
 
 
 @needs_curl
 @pytest.mark.parametrize("version", ["v1", "v2"])
 @pytest.mark.parametrize("task", Task)
-def test_a_file_that_goes_as_it_is(task, version, server):
-    image = str(sample(SAMPLES[task]))
-    call = Call(image, task=task, api_version=version, confidence=0.3, overlap=0.6)
-    prepared = asked(Client(), image, call)
-    expected = lasting(Client().send(prepared))
-    assert lasting(python(python_code(call))) == expected
-    curl = curl_command(prepared, call, local_address=server.url)
+def test_a_file_that_is_sent_as_it_is(task, version, server):
+    client = Client()
+    source, request = prepared(
+        client,
+        str(sample(SAMPLES[task])),
+        task=task,
+        api_version=version,
+        confidence=0.3,
+        overlap=0.6,
+    )
+    expected = lasting(client.send(request))
+    assert lasting(python(python_code(client, source, request.call))) == expected
+    curl = curl_command(client, source, request, local_address=server.url)
     assert "python -c" not in curl
     assert lasting_part(json.loads(shell(curl))) == expected
 
@@ -64,37 +65,38 @@ def test_a_file_that_goes_as_it_is(task, version, server):
 @needs_curl
 @pytest.mark.parametrize("version", ["v1", "v2"])
 @pytest.mark.parametrize("task", Task)
-def test_a_picture_that_is_scaled_first(task, version, server):
-    name = SAMPLES[task]
-    call = Call(
-        name,
+def test_an_image_that_is_scaled_first(task, version, server):
+    client, filters = Client(), {"confidence": 0.2, "classes": None}
+    source, request = prepared(
+        client,
+        SAMPLES[task],
         "sample",
+        sample(SAMPLES[task]),
         model=f"local/{task}",
         task=task,
         api_version=version,
         image_size=300,
         confidence=0.1,
-        shown_confidence=0.2,
     )
-    prepared = asked(Client(), sample(name), call)
-    expected = Client().send(prepared)
-    shown = python(python_code(call))
+    expected = client.send(request)
+    shown = python(python_code(client, source, request.call, filters))
     assert lasting(shown) == lasting(expected)
     assert shown.confidence == 0.2
     assert shown.rows() == expected.filter(confidence=0.2).rows()
-    curl = curl_command(prepared, call, local_address=server.url)
+    curl = curl_command(client, source, request, filters, local_address=server.url)
     assert "not filtered" in curl
     assert lasting_part(json.loads(shell(curl))) == lasting(expected)
     (made,) = Path().glob("rfhosted-upload.*")
-    assert made.read_bytes() == prepared.file
+    assert made.read_bytes() == request.file
 
 
-def test_the_python_runs_in_a_process_of_its_own():
-    call = Call("camera", "sample", task="keypoint-detection", keypoint_confidence=0.5)
-    expected = python(python_code(call))
-    code = python_code(call) + "\nprint(p.rows())\n"
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
-    assert ast.literal_eval(said.stdout) == expected.rows()
+def test_the_python_runs_in_another_process():
+    call, filters = Call(task="keypoint-detection"), {"keypoint_confidence": 0.5}
+    code = python_code(Client(), named("camera", "sample"), call, filters)
+    expected = python(code)
+    code += "\nprint(p.rows())\n"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
+    assert ast.literal_eval(done.stdout) == expected.rows()
     points = [point for row in expected.rows() for point in row["key_points"].values()]
     assert points
     assert min(confidence for _, _, confidence in points) >= 0.5
@@ -104,110 +106,104 @@ def test_the_python_runs_in_a_process_of_its_own():
 @pytest.mark.parametrize("size", [None, 200])
 def test_names_of_any_characters(size, server):
     shutil.copy(sample("cat"), NASTY)
-    call = Call(NASTY, image_size=size)
-    prepared = asked(Client(), NASTY, call)
-    expected = lasting(Client().send(prepared))
+    client = Client()
+    source, request = prepared(client, NASTY, image_size=size)
+    expected = lasting(client.send(request))
     assert expected["predictions"]
-    assert lasting(python(python_code(call))) == expected
-    curl = curl_command(prepared, call, local_address=server.url)
+    assert lasting(python(python_code(client, source, request.call))) == expected
+    curl = curl_command(client, source, request, local_address=server.url)
     assert lasting_part(json.loads(shell(curl))) == expected
 
 
-@pytest.mark.parametrize("source", ["upload", "pixels"])
-def test_what_is_no_file_here_is_saved_first(source, server):
-    name = f"mine {source}.png"
+@pytest.mark.parametrize("kind", ["upload", "pixels"])
+def test_an_image_without_a_file_is_saved_first(kind, server):
+    name = f"mine {kind}.png"
     Image.open(sample("cat")).save(name)
-    image = Image.open(name).copy() if source == "pixels" else Path(name).read_bytes()
-    call = Call(name, source)
-    prepared = asked(Client(), image, call)
-    expected = lasting(Client().send(prepared))
-    code = python_code(call)
-    assert f"# First save the picture as {name}" in code
+    image = Image.open(name).copy() if kind == "pixels" else Path(name).read_bytes()
+    client = Client()
+    source, request = prepared(client, name, kind, image)
+    expected = lasting(client.send(request))
+    code = python_code(client, source, request.call)
+    assert f"# First save the image as {name}" in code
     assert lasting(python(code)) == expected
-    curl = curl_command(prepared, call, local_address=server.url)
-    assert f"# First save the picture as {name}" in curl
-    assert ("python -c" in curl) == (source == "pixels")
+    curl = curl_command(client, source, request, local_address=server.url)
+    assert f"# First save the image as {name}" in curl
+    assert ("python -c" in curl) == (kind == "pixels")
     if shutil.which("curl"):
         assert lasting_part(json.loads(shell(curl))) == expected
 
 
 @needs_curl
-def test_a_picture_from_a_url_is_the_same_bytes(scripted, server):
+def test_an_image_from_a_url_is_the_same_bytes(scripted, server):
     scripted.respond(Response(sample("cat").read_bytes(), headers={"content-type": "image/jpeg"}))
-    url = f"{scripted.url}/cat.jpg?a=1&b=it's"
-    call = Call(url)
-    prepared = asked(Client(), url, call)
-    expected = lasting(Client().send(prepared))
-    assert lasting(python(python_code(call))) == expected
-    curl = curl_command(prepared, call, local_address=server.url)
+    client = Client()
+    source, request = prepared(client, f"{scripted.url}/it's a cat.jpg")
+    expected = lasting(client.send(request))
+    assert lasting(python(python_code(client, source, request.call))) == expected
+    curl = curl_command(client, source, request, local_address=server.url)
     assert lasting_part(json.loads(shell(curl))) == expected
 
 
 @needs_curl
 @pytest.mark.parametrize("version", ["v1", "v2"])
 def test_the_key_comes_from_the_shell(version, scripted):
-    image = str(sample("cat"))
-    call = Call(image, model="my-project/3", task="object-detection", api_version=version)
-    prepared = asked(Client("canary-key-123"), image, call)
-    curl = curl_command(prepared, call)
-    assert "canary" not in curl + python_code(call)
+    client = Client("canary-key-123")
+    source, request = prepared(
+        client,
+        str(sample("cat")),
+        model="my-project/3",
+        task="object-detection",
+        api_version=version,
+    )
+    curl = curl_command(client, source, request)
+    assert "canary" not in curl + python_code(client, source, request.call)
     assert "$ROBOFLOW_API_KEY" in curl
     host = {"v1": "https://detect.roboflow.com", "v2": "https://serverless.roboflow.com"}[version]
     assert f"'{host}/my-project/3?" in curl
     shell(curl.replace(host, scripted.url), ROBOFLOW_API_KEY="of-the-shell")
-    (got,) = scripted.received
-    in_header = got.headers.get("authorization") == "Bearer of-the-shell"
-    in_query = got.query.pop("api_key", None) == "of-the-shell"
+    (received,) = scripted.received
+    in_header = received.headers.get("authorization") == "Bearer of-the-shell"
+    in_query = received.query.pop("api_key", None) == "of-the-shell"
     assert (in_header, in_query) == (version == "v2", version == "v1")
-    assert got.query == prepared.request.params
-    assert prepared.file in got.body
+    assert received.query == request.request.params
+    assert request.file in received.body
 
 
 @needs_curl
 def test_a_server_of_your_own(scripted):
     image = np.asarray(Image.open(sample("cat")).resize((40, 30)))
     Image.fromarray(image).save("small.png")
-    call = Call("small.png", "pixels", model="a/1", task="object-detection", base_url=scripted.url)
-    python(python_code(call))
-    prepared = asked(Client(base_url=scripted.url), image, call)
-    shell(curl_command(prepared, call, has_key=False))
+    client = Client(base_url=scripted.url)
+    source, request = prepared(
+        client, "small.png", "pixels", image, model="a/1", task="object-detection"
+    )
+    python(python_code(client, source, request.call))
+    shell(curl_command(client, source, request))
     by_python, by_curl = scripted.received
     assert by_python.path == by_curl.path == "/a/1"
-    assert by_python.query == by_curl.query == prepared.request.params
-    assert by_python.body == prepared.request.body
-    assert prepared.file in by_curl.body
+    assert by_python.query == by_curl.query == request.request.params
+    assert by_python.body == request.request.body
+    assert request.file in by_curl.body
     assert "api_key" not in by_curl.query
 
 
-def test_code_leaves_out_what_is_the_default():
-    assert python_code(Call("dog.jpg")) == 'import rfhosted\n\np = rfhosted.predict("dog.jpg")\np'
-    same = Call(
-        "dog.jpg",
-        model="yolov8n-640",
-        task="object-detection",
-        shown_confidence=0.4,
-        region="us",
-    )
-    assert 'p = rfhosted.predict("dog.jpg", "yolov8n-640")\np' in python_code(same)
-    ranking = Call("dog.jpg", task="classification", shown_confidence=0.4)
-    assert "p = p.filter(confidence=0.4)" in python_code(ranking)
+def test_default_values_are_left_out():
+    client, source = Client(), named("dog.jpg")
+    code = python_code(client, source, Call())
+    assert code == 'import rfhosted\n\np = rfhosted.predict("dog.jpg")\np'
+    same = Call("yolov8n-640", task="object-detection", api_version="v2", overlap=0.3)
+    code = python_code(client, source, same, {"confidence": None, "classes": None})
+    assert 'p = rfhosted.predict("dog.jpg", "yolov8n-640")\np' in code
+    low = Call(task="classification", confidence=0)
+    assert "p = p.filter(confidence=0.4)" in python_code(client, source, low, {"confidence": 0.4})
+    equal = Call(confidence=0.4)
+    assert "filter" not in python_code(client, source, equal, {"confidence": 0.4})
 
 
-def test_code_says_everything_else():
-    call = Call(
-        "dog.jpg",
-        model="mine/3",
-        task="instance-segmentation",
-        api_version="v2",
-        image_size="original",
-        confidence=0.05,
-        overlap=0.5,
-        region="eu",
-        shown_confidence=0.5,
-        classes=("dog", "it's"),
-        keypoint_confidence=0.25,
-    )
-    assert python_code(call) == (
+def test_all_other_values_are_written():
+    call = Call("mine/3", "instance-segmentation", "v2", "original", 0.05, 0.5)
+    filters = {"confidence": 0.5, "classes": ["dog", "it's"], "keypoint_confidence": 0.25}
+    assert python_code(Client(region="eu"), named("dog.jpg"), call, filters) == (
         "import rfhosted\n\n"
         'client = rfhosted.Client(region="eu")\n'
         "p = client.predict(\n"
@@ -223,25 +219,27 @@ def test_code_says_everything_else():
     )
 
 
-def test_this_machine_is_served_where_its_own_command_serves_it():
-    image = sample("cat")
-    curl = curl_command(asked(Client(), image, Call(str(image))), Call(str(image)))
-    assert curl.startswith("# Serve the models of this machine first: python -m rfhosted.local\n")
+def test_the_local_server_is_started_first():
+    client = Client()
+    source, request = prepared(client, str(sample("cat")))
+    curl = curl_command(client, source, request)
+    assert curl.startswith("#")
+    assert curl.partition("\n")[0].endswith("python -m rfhosted.local")
     assert f"'{LOCAL_ADDRESS}/local/object-detection?" in curl
     assert "api_key" not in curl
     assert "Authorization" not in curl
 
 
 def test_a_name_cannot_end_a_comment():
-    call = Call("a\nrm -rf x.png", "upload")
-    assert python_code(call).split("\n") == [
+    code = python_code(Client(), named("a\nrm -rf x.png", "upload"), Call())
+    assert code.split("\n") == [
         "import rfhosted",
         "",
-        "# First save the picture as a\\nrm -rf x.png.",
+        "# First save the image as a\\nrm -rf x.png.",
         'p = rfhosted.predict("a\\nrm -rf x.png")',
         "p",
     ]
-    ast.parse(python_code(call))
+    ast.parse(code)
 
 
 @given(st.text(st.characters()))
@@ -249,11 +247,3 @@ def test_a_literal_is_the_text(text):
     assert ast.literal_eval(literal(text)) == text
     literal(text).encode()
     assert "\n" not in literal(text)
-
-
-def test_the_file_of_a_prepared_question():
-    data = sample("cat").read_bytes()
-    assert Client().prepare(data).file == data
-    scaled = Client().prepare(data, rfhosted.Call(image_size=100))
-    assert scaled.request.body.count(scaled.file) == 1
-    assert sources.load(scaled.file).size == scaled.upload.size

@@ -1,4 +1,4 @@
-"""The panel's real widgets, without a browser: a thin view of the state, and nothing else."""
+"""The panel's real widgets, without a browser: they show the state and change it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ from ipywidgets.embed import embed_data
 
 from rfhosted import ImageError, Task
 from rfhosted.explorer import fragments
-from rfhosted.explorer.result_tabs import _TABS
+from rfhosted.explorer.fragments import NOTHING_YET
+from rfhosted.explorer.result_tabs import TABS
+from rfhosted.explorer.settings import Event
+from rfhosted.explorer.state import STOPPED
+from rfhosted.hosted import ApiVersion
 from support.explored import BOX, FOUND, response
 from support.html_tree import Tree
 from support.jobs import Threads
@@ -22,78 +26,82 @@ EVIL = "<script>alert('x')</script><img src=x onerror=alert(1)>"
 
 
 @pytest.fixture
-def here(scripted):
+def case(scripted):
     return shown(scripted=scripted)
 
 
-# From a person to the state.
+# From the user to the state.
 
 
-def test_controls_of_the_question_change_it(here):
-    question, state = here.panel.question, here.state
-    choose(question.image_size, 320)
-    assert state.question.image_size == 320
-    choose(question.image_size, "")
-    assert state.question.image_size is None
-    type_in(question.overlap, 0.55)
-    assert state.question.overlap == 0.55
-    question.version.set_state({"index": 1})
-    assert state.question.api_version == "v1"
-    type_in(question.model_id, " b/2 ")
-    assert state.question.model == "b/2"
-    assert question.model_id.value == ""
-    assert question.model.label == "Typed: b/2"
-    choose(question.model, "yolov8n-640")
-    assert state.question.model == "yolov8n-640"
-    choose(question.task, Task.KEYPOINT_DETECTION)
-    assert (state.question.task, state.question.model) == (Task.KEYPOINT_DETECTION, None)
-    assert question.model.value == ""
-    assert here.events.count("question") == 7  # each change once: nothing echoes
-    type_in(question.auto, True)
+def test_controls_of_the_request_change_the_call(case):
+    request, state = case.panel.request, case.state
+    fields = request.fields
+    choose(fields["image_size"], 320)
+    assert state.call.image_size == 320
+    choose(fields["image_size"], "")
+    assert state.call.image_size is None
+    type_in(fields["overlap"], 0.55)
+    assert state.call.overlap == 0.55
+    fields["api_version"].set_state({"index": 1})
+    assert state.call.api_version == "v1"
+    type_in(request.typed_model, " b/2 ")
+    assert state.call.model == request.typed_model.value == fields["model"].value == "b/2"
+    choose(fields["model"], "yolov8n-640")
+    assert state.call.model == "yolov8n-640"
+    assert request.typed_model.value == ""
+    choose(fields["task"], Task.KEYPOINT_DETECTION)
+    assert (state.call.task, state.call.model) == (Task.KEYPOINT_DETECTION, None)
+    assert fields["model"].value == ""
+    assert case.events.count(Event.CALL) == 7  # each change once: nothing echoes
+    type_in(request.auto, True)
     assert state.auto
-    assert here.server.received == []
+    assert case.server.received == []
 
 
-def test_controls_of_the_view_change_it(here):
-    view, state = here.panel.view, here.state
+def test_controls_of_the_display_change_it(case):
+    display, state = case.panel.display, case.state
     state.run()
-    here.events.clear()
-    type_in(view.confidence, 0.6)
-    assert state.view.confidence == 0.6
-    slider = next(w for w in inside(view.widget) if isinstance(w, widgets.FloatSlider))
+    case.events.clear()
+    type_in(display.confidence, 0.6)
+    assert state.display.confidence == 0.6
+    slider = next(w for w in inside(display.widget) if isinstance(w, widgets.FloatSlider))
     assert slider.value == 0.6
     type_in(slider, 0.7)
-    assert (state.view.confidence, view.confidence.value) == (0.7, 0.7)
-    type_in(view.keypoints, 0.9)
-    assert state.view.keypoint_confidence == 0.9
-    view.classes.set_state({"index": [1]})
-    assert state.view.classes == {"cat"}
-    type_in(view.labels, False)
-    type_in(view.line_width, 3)
-    type_in(view.layers["boxes"], False)
-    assert (state.view.labels, state.view.line_width, state.view.layers) == (False, 3, frozenset())
-    assert here.events == ["view"] * 7
-    type_in(view.line_width, 0)
-    assert state.view.line_width is None
-    assert len(here.server.received) == 1
+    assert (state.display.confidence, display.confidence.value) == (0.7, 0.7)
+    type_in(display.keypoint_confidence, 0.9)
+    assert state.display.keypoint_confidence == 0.9
+    display.classes.set_state({"index": [1]})
+    assert state.display.classes == {"cat"}
+    type_in(display.labels, False)
+    type_in(display.line_width, 3)
+    type_in(display.layers["boxes"], False)
+    assert (state.display.labels, state.display.line_width, state.display.layers) == (
+        False,
+        3,
+        frozenset(),
+    )
+    assert case.events == [Event.DISPLAY] * 7
+    type_in(display.line_width, 0)
+    assert state.display.line_width is None
+    assert len(case.server.received) == 1
 
 
-def test_samples_paths_and_uploads(here):
-    picker, state = here.panel.picker, here.state
+def test_samples_paths_and_uploads(case):
+    picker, state = case.panel.picker, case.state
     press = {w.description: w for w in inside(picker.widget) if isinstance(w, widgets.Button)}
     press["coffee"].click()
     assert state.source.title == "coffee"
     type_in(picker.path, str(IMAGES / "cat.jpg"))
     assert state.source.title == "cat.jpg"
     assert picker.path.value == ""
-    assert "Now: cat.jpg" in picker.chosen.value
+    assert "cat.jpg" in picker.chosen.value
     type_in(picker.path, "  ")
     type_in(picker.upload, [])
     assert state.problem is None
     assert state.source.title == "cat.jpg"
     type_in(picker.upload, [upload("mine.jpg"), upload("other.jpg", "two.jpg")])
     assert state.source.title == "mine.jpg"
-    assert state.source.source_image.data == (IMAGES / "one.jpg").read_bytes()
+    assert state.source.image.data == (IMAGES / "one.jpg").read_bytes()
     assert picker.upload.value == ()
     type_in(picker.upload, [upload("mine.jpg")])  # the same again
     assert picker.upload.value == ()
@@ -101,7 +109,7 @@ def test_samples_paths_and_uploads(here):
     assert isinstance(state.problem, ImageError)
     assert picker.upload.value == ()
     assert state.source.title == "mine.jpg"
-    assert here.server.received == []
+    assert case.server.received == []
 
 
 def upload(name, file="one.jpg"):
@@ -110,59 +118,64 @@ def upload(name, file="one.jpg"):
     return {"name": name, "content": content, **about}
 
 
-def test_an_uploads_bytes_are_in_no_saved_widget(here):
-    before = len(json.dumps(embed_data(views=[here.panel.widget])))
-    type_in(here.panel.picker.upload, [upload("mine.jpg", "scene.jpg")])
-    assert here.state.source.title == "mine.jpg"
-    assert here.panel.picker.upload.get_state()["value"] == []
-    after = len(json.dumps(embed_data(views=[here.panel.widget])))
+def test_an_uploads_bytes_are_in_no_saved_widget(case):
+    before = len(json.dumps(embed_data(views=[case.panel.widget])))
+    type_in(case.panel.picker.upload, [upload("mine.jpg", "scene.jpg")])
+    assert case.state.source.title == "mine.jpg"
+    assert case.panel.picker.upload.get_state()["value"] == []
+    after = len(json.dumps(embed_data(views=[case.panel.widget])))
     assert abs(after - before) < 1_000
 
 
-def test_buttons(here):
-    panel, state = here.panel, here.state
-    panel.question.run.click()
-    assert len(here.server.received) == 1
+def test_buttons(case):
+    panel, state = case.panel, case.state
+    panel.request.run.click()
+    assert len(case.server.received) == 1
     panel.results.pin.click()
-    assert state.pinned is state.answer
+    assert state.pinned is state.response
     panel.results.unpin.click()
     assert state.pinned is None
     panel.results.versions.click()
     panel.results.half.click()
     panel.results.sweep.click()
     assert state.sweep is not None
-    panel.question.cancel.click()
+    panel.request.cancel.click()
     assert state.problem is None
 
 
 # From the state to the widgets.
 
 
-def test_the_state_shows_in_the_widgets_and_nothing_echoes(here):
-    question, view, state = here.panel.question, here.panel.view, here.state
-    state.ask(task="keypoint-detection", image_size=333, overlap=0.2, api_version="v1")
+def test_the_state_shows_in_the_widgets_and_nothing_echoes(case):
+    request, display, state = case.panel.request, case.panel.display, case.state
+    state.change(task="keypoint-detection", image_size=333, overlap=0.2, api_version="v1")
     state.show(confidence=0.2, keypoint_confidence=0.1, labels=False, line_width=4)
-    assert here.events.count("question") == here.events.count("view") == 1
-    assert question.task.value is Task.KEYPOINT_DETECTION
-    assert (question.version.label, question.image_size.label) == ("v1 (legacy)", "333 px")
-    assert question.overlap.value == 0.2
-    assert (view.confidence.value, view.keypoints.value) == (0.2, 0.1)
-    assert (view.labels.value, view.line_width.value) == (False, 4)
-    assert view.keypoint_row.layout.display is None
-    state.ask(task="classification")
-    assert view.keypoint_row.layout.display == "none"
-    assert {box.layout.display for box in view.layers.values()} == {"none"}
-    assert view.labels.layout.display == "none"
-    assert question.overlap.disabled
-    assert view.confidence.value == 0.0
-    state.ask(task="keypoint-detection")
-    assert view.confidence.value == 0.2
+    assert case.events.count(Event.CALL) == case.events.count(Event.DISPLAY) == 1
+    values = {name: field.value for name, field in request.fields.items()}
+    assert values == {
+        "task": Task.KEYPOINT_DETECTION,
+        "api_version": "v1",
+        "model": "a/1",
+        "image_size": 333,
+        "overlap": 0.2,
+    }
+    assert (display.confidence.value, display.keypoint_confidence.value) == (0.2, 0.1)
+    assert (display.labels.value, display.line_width.value) == (False, 4)
+    assert display.keypoint_row.layout.display is None
+    state.change(task="classification")
+    assert display.keypoint_row.layout.display == "none"
+    assert {box.layout.display for box in display.layers.values()} == {"none"}
+    assert display.labels.layout.display == "none"
+    assert request.fields["overlap"].disabled
+    assert display.confidence.value == 0.0
+    state.change(task="keypoint-detection")
+    assert display.confidence.value == 0.2
 
 
 @pytest.mark.parametrize("task", Task)
-def test_each_tasks_layers(here, task):
-    here.state.ask(task=task, model=None)
-    boxes = here.panel.view.layers.items()
+def test_each_tasks_layers(case, task):
+    case.state.change(task=task, model=None)
+    boxes = case.panel.display.layers.items()
     offered = {name for name, box in boxes if box.layout.display is None}
     on = {name for name, box in boxes if box.value}
     expected = {
@@ -171,21 +184,21 @@ def test_each_tasks_layers(here, task):
         Task.KEYPOINT_DETECTION: ({"boxes", "keypoints"}, {"boxes", "keypoints"}),
     }.get(task, (set(), set()))
     assert (offered, on) == expected
-    assert here.events.count("view") == 0
+    assert case.events.count(Event.DISPLAY) == 0
 
 
-def test_classes_follow_the_answer(here):
-    state, classes = here.state, here.panel.view.classes
+def test_classes_follow_the_response(case):
+    state, classes = case.state, case.panel.display.classes
     state.run()
     assert [name for name, _ in classes.options] == ["dog", "cat"]
     state.show(classes={"cat"})
     assert classes.value == ("cat",)
-    here.server.respond(response(FOUND[0]))
+    case.server.respond(response(FOUND[0]))
     state.run()
     assert [name for name, _ in classes.options] == ["dog", "cat"]  # chosen, so still there
     state.show(classes=frozenset())
     assert classes.value == ()
-    state.ask(task="keypoint-detection")
+    state.change(task="keypoint-detection")
     assert classes.options == ()
 
 
@@ -195,106 +208,108 @@ def test_a_threads_refresh_does_not_silence_or_echo(scripted):
     state.set_auto(auto=True)
     scripted.respond(response(*FOUND, delay=0.01))
     for number in range(40):
-        type_in(made.panel.question.overlap, number / 50)
-        type_in(made.panel.view.confidence, number / 50)
-        type_in(made.panel.question.model_id, f"a/{number}")
-        assert state.question.overlap == number / 50
-        assert state.question.model == f"a/{number}"
+        type_in(made.panel.request.fields["overlap"], number / 50)
+        type_in(made.panel.display.confidence, number / 50)
+        type_in(made.panel.request.typed_model, f"a/{number}")
+        assert state.call.overlap == number / 50
+        assert state.call.model == f"a/{number}"
     assert state.wait(20)
     threads.join()
-    assert state.answer.question == state.question
-    assert made.panel.question.overlap.value == state.question.overlap
+    assert state.response.call == state.call
+    assert made.panel.request.fields["overlap"].value == state.call.overlap
 
 
-def test_what_cannot_be_is_greyed_out_with_its_reason(scripted):
+def test_what_is_not_possible_is_disabled(scripted):
     made = shown(model=None, api_key="a-key", region="eu")
-    question = made.panel.question
-    assert question.version.disabled
-    assert "v1 has no host in the region eu" in question.why_not_v1.value
-    assert question.run.description == "Run (spends credits)"
-    assert not question.run.disabled
-    assert question.auto.disabled
+    request = made.panel.request
+    assert request.fields["api_version"].disabled
+    assert made.state.why_not(ApiVersion.V1) in request.no_v1.value.replace("&#x27;", "'")
+    assert "credits" in request.run.description
+    assert not request.run.disabled
+    assert request.auto.disabled
     assert made.panel.results.versions.disabled
-    assert "v1 against V2 cannot be" in made.panel.results.compare_note.value
-    type_in(question.model_id, "yolov8n-64")
-    assert "Did you mean yolov8n-640" in question.plan.value
-    assert question.run.disabled
+    type_in(request.typed_model, "yolov8n-64")
+    assert "yolov8n-640" in request.plan.value
+    assert request.run.disabled
     assert made.panel.results.sweep.disabled
+    assert made.panel.results.versions.disabled
+    choose(request.fields["model"], "")
+    assert made.state.refused is None
+    assert not request.run.disabled
 
 
 def test_buttons_wait_while_something_runs(scripted):
     made = shown(scripted=scripted, spawn=(threads := Threads()))
     scripted.respond(response(delay=2))
-    question, found = made.panel.question, made.panel.results
-    question.run.click()
-    for button in (question.run, found.versions, found.half, found.sweep):
+    request, results = made.panel.request, made.panel.results
+    request.run.click()
+    for button in (request.run, results.versions, results.half, results.sweep):
         assert button.disabled
-    assert not question.cancel.disabled
-    question.cancel.click()
-    assert question.cancel.disabled
-    assert not question.run.disabled
-    assert "Stopped" in found.status.value
+    assert not request.cancel.disabled
+    request.cancel.click()
+    assert request.cancel.disabled
+    assert not request.run.disabled
+    assert STOPPED in results.status.value
     threads.join()
 
 
-def test_before_sending_it_tells_the_size(here):
-    plan = here.panel.question.plan
+def test_the_plan_shows_the_size_limit(case):
+    plan = case.panel.request.plan
     assert "kB of 20 MB" in plan.value
-    here.state.ask(api_version="v1")
+    case.state.change(api_version="v1")
     assert "kB of 5 MB" in plan.value
-    assert "spends no credits" in plan.value
 
 
-def test_the_picture_says_its_threshold(here):
-    assert "Nothing yet" in here.panel.results.source_image.value
-    here.state.run()
-    tree = Tree(here.panel.results.source_image.value)
-    assert tree.all("img")[0]["alt"].endswith("drawn on it: 2 objects: 2 dog")
-    assert "Shown: what is above 0.40." in here.panel.results.source_image.value
-    here.state.show(confidence=0.95)
-    assert "no objects above 0.95" in here.panel.results.source_image.value
-    here.state.show(confidence=0.01)
-    assert "Shown: what is above 0.05." in here.panel.results.source_image.value
-    assert "cannot tell" in here.panel.results.status.value
+def test_the_image_says_its_threshold(case):
+    assert NOTHING_YET in case.panel.results.image.value
+    case.state.run()
+    tree = Tree(case.panel.results.image.value)
+    assert tree.all("img")[0]["alt"].endswith("2 objects: 2 dog")
+    assert "confidence &gt;= 0.40" in case.panel.results.image.value
+    case.state.show(confidence=0.95)
+    assert "confidence &gt;= 0.95" in case.panel.results.image.value
+    case.state.show(confidence=0.01)
+    assert "confidence &gt;= 0.05" in case.panel.results.image.value
+    assert 'data-outdated="confidence"' in case.panel.results.status.value
 
 
-def test_a_picture_of_another_task_is_not_drawn_anew(here):
-    here.state.run()
-    before = here.panel.results.source_image.value
-    here.state.ask(task="classification")
-    here.state.show(confidence=0.3)
-    assert here.panel.results.source_image.value == before
-    assert "The settings changed" in here.panel.results.status.value
+def test_a_result_of_another_task_is_not_drawn_again(case):
+    case.state.run()
+    before = case.panel.results.image.value
+    case.state.change(task="classification")
+    case.state.show(confidence=0.3)
+    assert case.panel.results.image.value == before
+    assert 'data-outdated="call"' in case.panel.results.status.value
 
 
-def test_only_the_open_tab_is_made(here, monkeypatch):
-    here.state.run()
+def test_only_the_open_tab_is_filled(case, monkeypatch):
+    case.state.run()
     drawn = []
     whole = fragments.table
     monkeypatch.setattr(fragments, "table", lambda p: drawn.append(p) or whole(p))
-    tabs = here.panel.results.tabs
-    tabs.selected_index = _TABS.index("JSON")
-    here.state.show(confidence=0.5)
+    tabs = case.panel.results.tabs
+    tabs.selected_index = TABS.index("JSON")
+    case.state.show(confidence=0.5)
     assert drawn == []
-    assert '"confidence": 0.9' in page(here.panel).replace("&quot;", '"')
-    tabs.selected_index = _TABS.index("Table")
+    assert '"confidence": 0.9' in page(case.panel).replace("&quot;", '"')
+    tabs.selected_index = TABS.index("Table")
     assert len(drawn) == 1
-    assert all(p.value == "" for name, p in here.panel.results.pages.items() if name != "Table")
+    assert all(p.value == "" for name, p in case.panel.results.pages.items() if name != "Table")
     tabs.selected_index = None  # closed, as an accordion's is
-    assert "<table" in here.panel.results.pages["Table"].value
+    assert "<table" in case.panel.results.pages["Table"].value
 
 
-def test_the_pages(here):
-    tabs, state = here.panel.results.tabs, here.state
-    for name in _TABS:
-        tabs.selected_index = _TABS.index(name)
-        assert ("Nothing yet" in page(here.panel)) == (name != "Sweep")
+def test_the_pages(case):
+    tabs, state = case.panel.results.tabs, case.state
+    for name in TABS:
+        tabs.selected_index = TABS.index(name)
+        assert (NOTHING_YET in page(case.panel)) == (name != "Sweep")
     state.run()
     state.pin()
-    state.ask(image_size=160)
+    state.change(image_size=160)
     state.run()
     state.run_sweep((100, 200))
-    for name, told in {
+    for name, text in {
         "Table": "dog",
         "Time": "rfhosted.benchmark",
         "JSON": "predictions",
@@ -302,67 +317,67 @@ def test_the_pages(here):
         "Compare": "100% agreement",
         "Sweep": "200 px",
     }.items():
-        tabs.selected_index = _TABS.index(name)
-        assert told in page(here.panel), name
-    tabs.selected_index = _TABS.index("Compare")
+        tabs.selected_index = TABS.index(name)
+        assert text in page(case.panel), name
+    tabs.selected_index = TABS.index("Compare")
     state.choose_sample("coffee")
     state.run()
-    assert "Pin the new result, or unpin" in page(here.panel)
+    assert "unpin A" in page(case.panel)  # of two images: the reason, and what to do
     state.unpin()
-    assert "Pin a result as A" in page(here.panel)
+    unpinned = page(case.panel)
     state.pin()
-    assert "A is pinned" in page(here.panel)
+    assert "A is pinned" in page(case.panel) != unpinned
 
 
-# What goes wrong.
+# Errors.
 
 
-def test_errors_are_shown_and_the_picture_stays(here):
-    here.state.run()
-    before = here.panel.results.source_image.value
-    here.server.respond(Response(b'{"message": "no credits"}', 402))
-    here.panel.question.run.click()
-    status = here.panel.results.status.value
+def test_errors_are_shown_and_the_image_stays(case):
+    case.state.run()
+    before = case.panel.results.image.value
+    case.server.respond(Response(b'{"message": "no credits"}', 402))
+    case.panel.request.run.click()
+    status = case.panel.results.status.value
     assert 'role="alert"' in status
     assert "PaymentRequiredError" in status
     assert "no credits" in status
-    assert "Check the plan" in status
-    assert here.panel.results.source_image.value == before
+    assert case.state.problem.advice[:40] in status
+    assert case.panel.results.image.value == before
 
 
-def test_a_defect_in_a_callback_is_shown_and_raised(here, monkeypatch):
-    def ask(**_):
+def test_a_bug_in_a_callback_is_shown_and_raised(case, monkeypatch):
+    def change(**_):
         raise ZeroDivisionError("ours")
 
-    monkeypatch.setattr(here.state, "ask", ask)
+    monkeypatch.setattr(case.state, "change", change)
     with pytest.raises(ZeroDivisionError):
-        choose(here.panel.question.image_size, 320)
-    assert "ZeroDivisionError" in here.panel.results.status.value
+        choose(case.panel.request.fields["image_size"], 320)
+    assert "ZeroDivisionError" in case.panel.results.status.value
 
 
-def test_what_is_expected_in_a_callback_is_only_shown(here):
-    here.panel.question.key.value = "no key at all"
-    assert "AuthenticationError" in here.panel.results.status.value
+def test_an_expected_error_in_a_callback_is_only_shown(case):
+    case.panel.request.key.value = "no key at all"
+    assert "AuthenticationError" in case.panel.results.status.value
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError, TypeError, ValueError])
-def test_a_part_that_cannot_be_shown_is_told_and_raised(here, monkeypatch, error):
-    here.state.run()
+def test_a_part_that_cannot_be_shown_is_reported_and_raised(case, monkeypatch, error):
+    case.state.run()
 
-    def picture(*_):
+    def image(*_):
         raise error("ours")
 
-    monkeypatch.setattr(fragments, "picture", picture)
+    monkeypatch.setattr(fragments, "image", image)
     with pytest.raises(RuntimeError, match="cannot show") as caught:
-        type_in(here.panel.view.confidence, 0.6)  # not swallowed as a user's mistake
+        type_in(case.panel.display.confidence, 0.6)  # not taken for a mistake of the user
     assert isinstance(caught.value.__cause__, error)
-    assert "cannot show this" in here.panel.results.status.value
-    assert error.__name__ in here.panel.results.status.value
+    assert "cannot show this" in case.panel.results.status.value
+    assert error.__name__ in case.panel.results.status.value
 
 
-def test_nor_is_it_hidden_on_a_thread(scripted, monkeypatch, raised):
+def test_a_bug_on_a_thread_is_reported_and_raised(scripted, monkeypatch, raised):
     made = shown(scripted=scripted, spawn=(threads := Threads()))
-    monkeypatch.setattr(fragments, "picture", lambda *_: 1 / 0)
+    monkeypatch.setattr(fragments, "image", lambda *_: 1 / 0)
     made.state.run()
     threads.join()
     assert [type(error) for error in raised] == [RuntimeError]
@@ -375,20 +390,20 @@ def test_hostile_names_are_text(scripted):
     made = shown(scripted=scripted)
     scripted.respond(response(evil))
     made.state.choose((IMAGES / "one.jpg").read_bytes(), EVIL)
-    made.state.ask(image_size="original")
+    made.state.change(image_size="original")
     made.state.run()
     made.state.pin()
     made.state.run()
     made.state.run_sweep((100,))
     seen = [everything(made.panel)]
-    for number in range(len(_TABS)):
+    for number in range(len(TABS)):
         made.panel.results.tabs.selected_index = number
         seen.append(page(made.panel))
-    type_in(made.panel.question.model_id, EVIL)
+    type_in(made.panel.request.typed_model, EVIL)
     type_in(made.panel.picker.path, EVIL)
     seen.append(everything(made.panel))
     scripted.respond(Response(json.dumps({"message": EVIL}).encode(), 500))
-    made.state.ask(model="a/1")
+    made.state.change(model="a/1")
     made.state.run()
     seen.append(everything(made.panel))
     assert EVIL[:20] not in "".join(seen)

@@ -1,4 +1,4 @@
-"""What is kept of the panel's widgets, what each has, and ``explore`` itself; without a browser."""
+"""What a saved panel holds, what each control has, and ``explore`` itself; without a browser."""
 
 from __future__ import annotations
 
@@ -10,9 +10,18 @@ import pytest
 from ipywidgets.embed import dependency_state, embed_data
 from ipywidgets.widgets.widget import _instances
 
-from rfhosted import Client, ImageError, ModelNotFoundError, Task, client, explore, sample
+from rfhosted import (
+    Client,
+    ImageError,
+    ModelNotFoundError,
+    ServiceError,
+    Task,
+    client,
+    explore,
+    sample,
+)
 from rfhosted.explorer import Explorer
-from rfhosted.explorer.result_tabs import _TABS
+from rfhosted.explorer.result_tabs import TABS
 from support.explored import FOUND, explored, names, response
 from support.exported import SAMPLES
 from support.html_tree import Tree
@@ -23,27 +32,28 @@ CANARY = "CANARYkl23MN45op67QR89"
 
 
 @pytest.fixture
-def here(scripted):
+def case(scripted):
     return shown(scripted=scripted)
 
 
-def test_a_typed_key_is_in_no_widget(here):
-    here.panel.question.key.set_state({"value": f" {CANARY} "})
-    assert here.panel.question.key.value == ""
-    assert here.state.client.has_key
-    assert "Key: set" in here.panel.question.key_state.value
-    here.state.run()
-    assert here.server.received[0].query["api_key"] == CANARY
-    for number in range(len(_TABS)):
-        here.panel.results.tabs.selected_index = number
-        saved = [embed_data(views=[here.panel.widget]), dependency_state(here.panel.widget)]
+def test_a_typed_key_is_in_no_widget(case):
+    before = case.panel.request.key_line.value
+    case.panel.request.key.set_state({"value": f" {CANARY} "})
+    assert case.panel.request.key.value == ""
+    assert case.state.client.has_key
+    assert case.panel.request.key_line.value != before
+    case.state.run()
+    assert case.server.received[0].query["api_key"] == CANARY
+    for number in range(len(TABS)):
+        case.panel.results.tabs.selected_index = number
+        saved = [embed_data(views=[case.panel.widget]), dependency_state(case.panel.widget)]
         assert CANARY not in json.dumps(saved, default=repr)
     assert len(_instances) > 100
     for widget in _instances.values():  # all that there are in this process
         assert CANARY not in repr(widget.get_state())
-    assert CANARY not in everything(here.panel)
-    type_in(here.panel.question.key, "  ")
-    assert here.state.problem is None
+    assert CANARY not in everything(case.panel)
+    type_in(case.panel.request.key, "  ")
+    assert case.state.problem is None
 
 
 @pytest.mark.parametrize("noisy", [False, True])
@@ -54,26 +64,26 @@ def test_a_saved_panel_is_small(task, noisy):
     if noisy:
         rng = np.random.default_rng(0)
         state.choose(rng.integers(0, 255, (900, 1200, 3), np.uint8))
-    state.ask(task=task)
+    state.change(task=task)
     state.show(confidence=0.1)
     state.run()
     state.pin()
-    state.ask(image_size=300)
+    state.change(image_size=300)
     state.run()
     state.run_sweep((160, 320, "original"))
     assert state.problem is None
-    for number in range(len(_TABS)):
+    for number in range(len(TABS)):
         explorer.panel.results.tabs.selected_index = number
         assert page(explorer.panel)
         saved = json.dumps(dependency_state(explorer.panel.widget, drop_defaults=True))
         whole = len(saved) + len(json.dumps(explorer._copy()))
-        assert whole < 200_000, _TABS[number]
+        assert whole < 200_000, TABS[number]
         assert "data:image/jpeg" in saved
 
 
-def test_every_control_has_a_name_and_a_tooltip_and_is_stock(here):
-    here.state.run()
-    all_of_them = list(inside(here.panel.widget))
+def test_every_control_is_stock_and_has_a_label_and_a_tooltip(case):
+    case.state.run()
+    all_of_them = list(inside(case.panel.widget))
     assert {type(w).__module__.split(".")[0] for w in all_of_them} == {"ipywidgets"}
     controls = [w for w in all_of_them if not isinstance(w, (widgets.Box, widgets.HTML))]
     assert len(controls) > 25
@@ -81,7 +91,7 @@ def test_every_control_has_a_name_and_a_tooltip_and_is_stock(here):
         if isinstance(control, widgets.Tab):
             continue
         assert control.tooltip, control
-        if not isinstance(control, widgets.FloatSlider):  # a pointer's way to a field with a name
+        if not isinstance(control, widgets.FloatSlider):  # beside a field with a name
             assert control.description, control
     labels = [c.description for c in controls if not isinstance(c, widgets.FloatSlider)]
     assert len(set(labels)) == len(labels)
@@ -93,23 +103,21 @@ def test_every_control_has_a_name_and_a_tooltip_and_is_stock(here):
 def arguments():
     from PIL import Image
 
-    picture = Image.open(sample("cat"))
+    image = Image.open(sample("cat"))
     return {
         "nothing": None,
         "a path": str(sample("cat")),
         "a Path": sample("cat"),
         "bytes": sample("cat").read_bytes(),
-        "pixels": picture.copy(),
-        "an array": np.asarray(picture.convert("RGB")),
+        "pixels": image.copy(),
+        "an array": np.asarray(image.convert("RGB")),
     }
 
 
 @pytest.mark.parametrize("kind", arguments())
 def test_images_of_all_kinds_are_explored(kind):
     explorer = explore(arguments()[kind])
-    assert explorer.state.source.source_image.size == (
-        (512, 512) if kind == "nothing" else (451, 300)
-    )
+    assert explorer.state.source.image.size == ((512, 512) if kind == "nothing" else (451, 300))
     assert explorer.result is None
     assert "no result yet" in repr(explorer)
     explorer.state.run()
@@ -120,19 +128,19 @@ def test_images_of_all_kinds_are_explored(kind):
 
 def test_a_model_is_explored():
     explorer = explore(model="local/keypoint-detection")
-    assert explorer.state.question.task is Task.KEYPOINT_DETECTION
-    assert explorer.panel.question.task.value is Task.KEYPOINT_DETECTION
-    assert explorer.state.answer is None  # nothing was asked before there is a panel
+    assert explorer.state.call.task is Task.KEYPOINT_DETECTION
+    assert explorer.panel.request.fields["task"].value is Task.KEYPOINT_DETECTION
+    assert explorer.state.response is None  # nothing is sent before there is a panel
     assert explorer.state.auto
     assert explorer.state.client is client.default_client()
 
 
 def test_a_client_is_explored(scripted):
-    asker = Client(base_url=scripted.url, api_version="v1")
-    explorer = explore(client=asker, model="a/1")
-    assert explorer.state.client is asker
-    assert explorer.state.question.api_version == "v1"
-    assert explorer.panel.question.version.label == "v1 (legacy)"
+    own = Client(base_url=scripted.url, api_version="v1")
+    explorer = explore(client=own, model="a/1")
+    assert explorer.state.client is own
+    assert explorer.state.call.api_version == "v1"
+    assert explorer.panel.request.fields["api_version"].value == "v1"
     assert not explorer.state.auto
     assert scripted.received == []
 
@@ -141,7 +149,7 @@ def test_run_from_code(scripted):
     scripted.respond(response(*FOUND), Response(status=500))
     explorer = explore(client=Client(base_url=scripted.url, retries=0), model="a/1")
     assert names(explorer.run()) == ["dog", "dog"]
-    with pytest.raises(Exception, match="The service failed"):
+    with pytest.raises(ServiceError):
         explorer.run()
     assert names(explorer.result) == ["dog", "dog"]
 
@@ -162,22 +170,23 @@ def test_what_cannot_be_explored_is_raised(options, error):
 
 
 def test_the_copy_for_readers_without_a_kernel(scripted, monkeypatch):
-    said = []
+    displayed = []
     monkeypatch.setattr(
-        "rfhosted.explorer.panel.display", lambda *a, **k: said.append(Copy(a)) or said[-1]
+        "rfhosted.explorer.panel.display",
+        lambda *a, **k: displayed.append(Copy(a)) or displayed[-1],
     )
     monkeypatch.setattr("rfhosted.explorer.panel._QUIET", 0.01)
     made = explored(scripted)
     explorer = Explorer(made.state)
     explorer._ipython_display_()
-    copy, panel = said
+    copy, panel = displayed
     assert panel.shown is explorer.panel.widget
     (name,) = Tree(copy.shown["text/html"]).all("div")
     assert f".{name['class']} {{display: none}}" in explorer.panel.style.value
     made.state.run()
     made.state.show(confidence=0.6)
     explorer._timer.join(20)
-    assert "above 0.60" in copy.shown["text/html"]
+    assert "&gt;= 0.60" in copy.shown["text/html"]
     assert len(copy.shown["text/html"]) < 30_000
 
 

@@ -1,4 +1,4 @@
-"""What leaves the explorer: the code that gives the result, which is run; and no key."""
+"""What leaves the explorer: code that gives the result, and no API key."""
 
 from __future__ import annotations
 
@@ -37,18 +37,18 @@ def server():
 def test_the_code_gives_the_result(task, version, kind, server):
     state = explored(model=None, picture=SAMPLES[task]).state
     if kind == "path":
-        Path("my picture.jpg").write_bytes(sample(SAMPLES[task]).read_bytes())
-        state.choose("my picture.jpg")
+        Path("my photo.jpg").write_bytes(sample(SAMPLES[task]).read_bytes())
+        state.choose("my photo.jpg")
     elif kind == "pixels":
-        pixels = state.source.source_image.full
+        pixels = state.source.image.full
         state.choose(pixels)
-        pixels.save("picture.png")  # as the code asks for
+        pixels.save("image.png")  # as the code says
     size = None if kind == "path" else 256  # the file as it is, and one that is made first
-    state.ask(task=task, api_version=version, image_size=size, overlap=0.5)
+    state.change(task=task, api_version=version, image_size=size, overlap=0.5)
     state.show(confidence=0.3, keypoint_confidence=0.5)
     state.run()
     assert state.problem is None
-    result, whole = state.result, state.answer.prediction
+    result, whole = state.result, state.response.prediction
     assert result.rows()
     by_python = python(state.code[0])
     assert lasting(by_python) == lasting(whole)
@@ -62,14 +62,14 @@ def test_the_code_gives_the_result(task, version, kind, server):
 @pytest.mark.parametrize("task", Task)
 def test_the_code_is_of_the_classes_that_are_shown(task):
     state = explored(model=None, picture=SAMPLES[task]).state
-    state.ask(task=task)
+    state.change(task=task)
     state.run()
     state.show(classes=frozenset(state.class_names[:1]))
     assert python(state.code[0]).rows() == state.result.rows()
     assert {row["class_name"] for row in state.result.rows()} == set(state.class_names[:1])
 
 
-def test_the_code_names_the_model_that_answered():
+def test_the_code_names_the_model_that_was_used():
     state = explored(model=None).state
     state.run()
     assert '"local/object-detection"' in state.code[0]
@@ -78,7 +78,7 @@ def test_the_code_names_the_model_that_answered():
     assert state.code == before
 
 
-def test_the_code_is_of_the_server_that_was_asked(scripted):
+def test_the_code_names_the_server_that_was_used(scripted):
     state = explored(scripted, api_key=CANARY).state
     state.run()
     code, curl = state.code
@@ -90,8 +90,8 @@ def test_the_code_is_of_the_server_that_was_asked(scripted):
     assert (first.path, first.body) == (second.path, second.body)
 
 
-def told(thing):
-    """Every text that can be reached from an object, but for what an ApiKey wraps."""
+def reachable_texts(thing):
+    """Every text that can be reached from an object, except inside an ApiKey."""
     seen, queue, texts = set(), [thing], []
     skipped = (type, types.ModuleType, types.FrameType, types.CodeType, ApiKey)
     while queue:
@@ -113,13 +113,13 @@ def told(thing):
     return texts
 
 
-def test_the_walk_finds_what_is_there():
+def test_the_search_finds_a_key():
     state = explored(model=None).state
     state.notice = f"the key is {CANARY}"
-    assert any(CANARY in text for text in told(state))
+    assert any(CANARY in text for text in reachable_texts(state))
 
 
-def test_a_key_is_kept_in_the_client_alone(scripted):
+def test_only_the_client_keeps_the_key(scripted):
     secret = str(CANARY)
     state = explored(scripted, spawn=(threads := Threads())).state
     explorer = Explorer(state)
@@ -135,48 +135,48 @@ def test_a_key_is_kept_in_the_client_alone(scripted):
     threads.join()
     assert isinstance(state.problem, AuthenticationError)
     assert "***" in str(state.problem)
-    texts = [repr(state), repr(explorer), repr(state.client), repr(state.answer), *state.code]
+    texts = [repr(state), repr(explorer), repr(state.client), repr(state.response), *state.code]
     texts += [repr(vars(state)), chain(state.problem), state.notice]
     texts += [pickle.dumps(x).decode("latin-1") for x in (state.result, state.problem)]
     assert CANARY not in "".join(texts)
-    assert not any(CANARY in text for text in told(state))
-    assert CANARY not in pickle.dumps(state.answer).decode("latin-1")
+    assert not any(CANARY in text for text in reachable_texts(state))
+    assert CANARY not in pickle.dumps(state.response).decode("latin-1")
     for holder in (state, explorer):
         with pytest.raises((TypeError, AttributeError)) as caught:
             pickle.dumps(holder)
         assert CANARY not in str(caught.value)
 
 
-def test_a_key_that_is_none_is_not_kept_either(scripted):
+def test_a_malformed_key_is_not_kept(scripted):
     from rfhosted.explorer.widgets import guard
 
     state = explored(scripted).state
     guard(state, state.set_key)(f"{CANARY} and more")
     assert isinstance(state.problem, AuthenticationError)
-    assert not any(CANARY in text for text in told(state))
+    assert not any(CANARY in text for text in reachable_texts(state))
 
 
-def test_the_five_tasks_answer_here():
+def test_the_five_tasks_run_locally():
     state = explored(model=None, picture="cat").state
     for task in Task:
-        state.ask(task=task)
+        state.change(task=task)
         state.choose_sample(SAMPLES[task])
         for version in ("v1", "v2"):
-            state.ask(api_version=version)
+            state.change(api_version=version)
             state.run()
             assert state.problem is None
             assert (state.result.task, state.result.api_version) == (task, version)
             assert state.result.rows()
             assert state.outdated is None
-            assert state.plan.upload == state.answer.prepared.upload
+            assert state.plan.upload == state.response.prepared.upload
         state.pin()
-        state.ask(image_size=200)
+        state.change(image_size=200)
         state.run()
         assert 0 <= state.comparison.agreement <= 1
-        state.ask(image_size=None)
+        state.change(image_size=None)
 
 
-def test_a_broken_upload_is_told(scripted):
+def test_a_broken_upload_is_reported(scripted):
     state = explored(scripted).state
     state.choose((IMAGES / "truncated.jpg").read_bytes(), "mine.jpg")
     assert isinstance(state.problem, HostedError)

@@ -33,7 +33,7 @@ def explored(scripted=None, *, spawn=now, picture="astronaut", model="a/1", **cl
     state.set_auto(auto=False)
     if scripted is not None:
         scripted.respond(response(*FOUND))
-        state.ask(model=model)
+        state.change(model=model)
     state.choose_sample(picture)
     assert state.wait(20)
     events = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipywidgets as widgets
 
 from rfhosted.explorer.panel import Panel
-from rfhosted.explorer.result_tabs import _TABS
+from rfhosted.explorer.result_tabs import TABS
 from support.explored import explored
 
 
@@ -35,7 +35,7 @@ def inside(widget):
 
 
 def page(panel):
-    return panel.results.pages[_TABS[panel.results.tabs.selected_index]].value
+    return panel.results.pages[TABS[panel.results.tabs.selected_index]].value
 
 
 def everything(panel):

@@ -18,7 +18,7 @@ from statistics import median
 from unittest import mock
 
 sys.path.insert(0, str(Path(__file__).parent))
-from draw import SENT, answer, photo
+from draw import SENT, photo, response
 
 from rfhosted import Client
 from rfhosted.display import annotate, html
@@ -50,7 +50,7 @@ def panel_of(kind: str) -> ExplorerState:
     state.change(task=task)
     state.source = Source(sources.load(photo()), "photo.jpg", "upload")
     prepared = prepare(client, state.source, state.call, 0.4)
-    raw = answer(kind)
+    raw = response(kind)
     _, found = image_tasks.parse(raw, task, picture=state.source.image.size, sent=SENT)
     prediction = (InstancePrediction if kind == "masks" else DetectionPrediction)(
         source_image=state.source.image,

@@ -1,4 +1,4 @@
-"""Paint an answer on a picture: supervision's annotators, at the size that is shown."""
+"""Predictions drawn on an image: supervision's annotators, at the size that is shown."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from PIL import Image, ImageDraw
 from rfhosted.display.fonts import fitted, pieces_for, width_of, write
 from rfhosted.display.labels import CROWD, font_size, side, write_labels
 from rfhosted.display.palette import colour
-from rfhosted.display.units import percent
+from rfhosted.display.units import counted, percent
 from rfhosted.hosted import COCO_KEY_POINTS
 from rfhosted.outputs import masks as mask_tools
+from rfhosted.outputs.limits import MOST_DRAWN_KEYPOINTS, MOST_DRAWN_OBJECTS
+from rfhosted.outputs.values import check_whole
 
 if TYPE_CHECKING:
     import types
@@ -24,23 +26,23 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from rfhosted.outputs.values import ClassScore, Detection
+    from rfhosted.display.palette import Colour
+    from rfhosted.outputs.values import ClassScore, Detection, KeyPoint
 
     Pixels = npt.NDArray[np.uint8]
 
 LAYERS = ("masks", "polygons", "boxes", "keypoints")
 _OPACITY = 0.45
-_PANEL, _PANEL_INK, _BAR_BED = (255, 255, 255), (32, 32, 32), (230, 230, 230)
-#: The COCO person skeleton: pairs of key-point slots that a line joins.
-_COCO_EDGES = (
-    *((15, 13), (13, 11), (16, 14), (14, 12), (11, 12), (5, 11), (6, 12), (5, 6), (5, 7), (6, 8)),
-    *((7, 9), (8, 10), (1, 2), (0, 1), (0, 2), (1, 3), (2, 4), (3, 5), (4, 6)),
-)
+_WHITE = (255, 255, 255)
+_PANEL_INK, _BAR_BED = (32, 32, 32), (230, 230, 230)
+#: Pixels from the image beyond which OpenCV fails; a line that comes from there looks the same.
+_FARTHEST = 1e6
+_WIDEST_LINE, _MOST_BARS = 1_000, 1_000
 
 
 @functools.cache
 def load_supervision() -> types.ModuleType:
-    """supervision, which takes a second to import: only when something is drawn or asked for."""
+    """Import supervision, which takes a second: only when something is drawn or converted."""
     with warnings.catch_warnings():
         # It advises to install OpenCV where that is broken; the README says what to do then.
         warnings.filterwarnings("ignore", message=".*OpenCV", category=UserWarning)
@@ -51,60 +53,90 @@ def load_supervision() -> types.ModuleType:
 
 def draw_objects(
     image: Image.Image,
-    found: Sequence[Detection],
-    picture: tuple[int, int],
+    objects: Sequence[Detection],
+    original: tuple[int, int],
     *,
-    layers: Collection[str] | None = None,
+    layers: Collection[str] | str | None = None,
     labels: bool = True,
     confidences: bool = True,
     line_width: int | None = None,
 ) -> Image.Image:
-    """Objects on a picture.
+    """Draw objects on an image; above a limit only those of the highest confidence.
 
     Args:
         image: PIL RGB of the size to draw at.
-        found: The objects, in pixels of the original.
-        picture: (width, height) of the original.
-        layers: Any of ``LAYERS``; None for what the objects have.
+        objects: The objects, in pixels of the original.
+        original: (width, height) of the original.
+        layers: One or several of ``LAYERS``; None for what the objects have.
         labels: Whether class names are written.
         confidences: Whether percentages are written too; a crowd goes without.
-        line_width: Pixels of ``image``; None follows its size.
+        line_width: Pixels of ``image``, 1 to 1,000; None follows its size.
 
     Raises:
-        ValueError: There is no such layer.
+        ValueError: There is no such layer, or no such width.
+        TypeError: An argument of another type.
     """
-    chosen = _default_layers(found) if layers is None else _checked(layers)
-    width = line_width or math.ceil(side(image.size) / (500 if len(found) > CROWD else 330))
-    shown = sorted(found, key=lambda item: -_area(item))  # the small ones on top
-    if not shown:
+    chosen = _default_layers(objects) if layers is None else _checked_layers(layers)
+    if line_width is not None:
+        check_whole("line_width", line_width, "pixels", most=_WIDEST_LINE)
+    for name, value in (("labels", labels), ("confidences", confidences)):
+        if not isinstance(value, (bool, np.bool_)):
+            raise TypeError(f"{name} is True or False, not {value!r}.")
+    if not objects:
         return image.copy()
+    width = line_width or math.ceil(side(image.size) / (500 if len(objects) > CROWD else 330))
+    shown = sorted(_drawn(objects), key=_area, reverse=True)  # small objects on top
     scene: Pixels = np.array(image)[:, :, ::-1].copy()  # supervision paints BGR
-    painter = _Painter(shown, picture, image.size, width)
+    painter = _Painter(shown, original, image.size, width)
     for layer in LAYERS:
         if layer in chosen:
             scene = getattr(painter, layer)(scene)
     drawn = Image.fromarray(np.ascontiguousarray(scene[:, :, ::-1]))
     if labels:
-        write_labels(drawn, shown, painter.detections.xyxy, confidences=confidences, line=width)
+        write_labels(drawn, shown, painter.boxes_shown, confidences=confidences, line=width)
     return drawn
 
 
-def _default_layers(found: Sequence[Detection]) -> set[str]:
+def omissions(objects: Sequence[Detection]) -> list[str]:
+    """Notes on what ``draw_objects`` leaves out, if anything."""
+    notes = []
+    if len(objects) > MOST_DRAWN_OBJECTS:
+        notes.append(
+            f"The image shows the {MOST_DRAWN_OBJECTS:,} objects of the highest confidence, of"
+            f" {len(objects):,}."
+        )
+    points = sum(len(item.key_points) for item in _drawn(objects))
+    if points > MOST_DRAWN_KEYPOINTS:
+        notes.append(f"The image shows {MOST_DRAWN_KEYPOINTS:,} of {counted(points, 'keypoint')}.")
+    return notes
+
+
+def _drawn(objects: Sequence[Detection]) -> Sequence[Detection]:
+    if len(objects) <= MOST_DRAWN_OBJECTS:
+        return objects
+    return sorted(objects, key=lambda item: -item.confidence)[:MOST_DRAWN_OBJECTS]
+
+
+def _default_layers(objects: Sequence[Detection]) -> set[str]:
     layers = {"boxes"}
-    if any(item.mask is not None for item in found):
+    if any(item.mask is not None for item in objects):
         layers.add("masks")
-    if any(item.key_points for item in found):
+    if any(item.key_points for item in objects):
         layers.add("keypoints")
     return layers
 
 
-def _checked(layers: Collection[str]) -> set[str]:
-    wanted = {layers} if isinstance(layers, str) else set(layers)
-    for name in wanted - set(LAYERS):
-        near = difflib.get_close_matches(name, LAYERS, n=1)
+def _checked_layers(layers: Collection[str] | str) -> set[str]:
+    known = ", ".join(LAYERS)
+    try:
+        chosen = {layers} if isinstance(layers, str) else set(layers)
+    except TypeError:
+        raise TypeError(f"layers is a list of names from {known}, not {layers!r}.") from None
+    for name in chosen.difference(LAYERS):
+        near = difflib.get_close_matches(str(name), LAYERS, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"There is no layer {name!r}, there are {', '.join(LAYERS)}{hint}")
-    return wanted
+        raise ValueError(f"There is no layer {name!r}, only {known}{hint}")
+    return chosen
 
 
 def _area(item: Detection) -> float:
@@ -112,41 +144,47 @@ def _area(item: Detection) -> float:
     return (x2 - x1) * (y2 - y1)
 
 
+@functools.cache
+def _coco_edges() -> list[tuple[str, str]]:
+    """The lines of the COCO person skeleton, as pairs of keypoint names."""
+    from supervision.key_points.skeletons import Skeleton
+
+    return [(COCO_KEY_POINTS[a - 1], COCO_KEY_POINTS[b - 1]) for a, b in Skeleton.COCO.value]
+
+
 class _Painter:
-    """The objects of one picture on the grid that is shown; one method a layer."""
+    """The objects of one image on the grid that is shown; one method for each layer."""
 
     def __init__(
         self,
-        found: Sequence[Detection],
-        picture: tuple[int, int],
+        objects: Sequence[Detection],
+        original: tuple[int, int],
         size: tuple[int, int],
         line: int,
     ) -> None:
         self._sv = load_supervision()
-        self._found, self._picture, self._size, self._line = found, picture, size, line
-        self._scale = np.array(size) / np.array(picture)
-        boxes = np.array([item.box for item in found], dtype=np.float32)
-        self._boxes = boxes * np.tile(self._scale, 2).astype(np.float32)
-        names = [item.class_name for item in found]
-        colours = [self._sv.Color(*colour(name)) for name in names]
+        self._objects, self._original, self._size, self._line = objects, original, size, line
+        self._scale = np.array(size) / np.array(original)
+        colours = [self._sv.Color(*colour(item.class_name)) for item in objects]
         self._palette = self._sv.ColorPalette(colours)
-        self._lookup = np.arange(len(found))
+        self._lookup = np.arange(len(objects))
 
     @functools.cached_property
-    def detections(self) -> Any:
-        # A box over the edge is closed at the edge; one of a pixel is still something to see.
+    def boxes_shown(self) -> npt.NDArray[np.float32]:
+        """Corners, float32 (n, 4): boxes over the edge are closed there, tiny ones stay visible."""
+        boxes = np.array([item.box for item in self._objects]) * np.tile(self._scale, 2)
         least, limit = 2 * self._line, np.array(self._size) - 1
-        boxes = self._boxes.clip(0, np.tile(limit, 2))
+        boxes = boxes.clip(0, np.tile(limit, 2))
         boxes[:, :2] = np.minimum(boxes[:, :2], (limit - least).clip(0))
         boxes[:, 2:] = np.maximum(boxes[:, 2:], boxes[:, :2] + least)
-        return self._sv.Detections(xyxy=boxes, class_id=self._lookup)
+        return np.asarray(boxes, dtype=np.float32)
 
     @functools.cached_property
     def _masked(self) -> Any:
         stack = mask_tools.stack(
-            [item.mask for item in self._found], self._picture, self._size, dense_limit=0
+            [item.mask for item in self._objects], self._original, self._size, dense_limit=0
         )
-        whole = np.tile([0, 0, *self._size], (len(self._found), 1)).astype(np.float32)
+        whole = np.tile([0, 0, *self._size], (len(self._objects), 1)).astype(np.float32)
         return self._sv.Detections(xyxy=whole, mask=stack, class_id=self._lookup)
 
     def masks(self, scene: Pixels) -> Pixels:
@@ -160,45 +198,50 @@ class _Painter:
         return painted
 
     def boxes(self, scene: Pixels) -> Pixels:
+        detections = self._sv.Detections(xyxy=self.boxes_shown, class_id=self._lookup)
         annotator = self._sv.BoxAnnotator(color=self._palette, thickness=self._line)
-        painted: Pixels = annotator.annotate(scene, self.detections, self._lookup)
+        painted: Pixels = annotator.annotate(scene, detections, self._lookup)
         return painted
 
     def keypoints(self, scene: Pixels) -> Pixels:
-        groups: dict[tuple[str, bool], list[Detection]] = {}
-        for item in self._found:
-            if item.key_points:
-                person = all(point.class_name in COCO_KEY_POINTS for point in item.key_points)
-                groups.setdefault((item.class_name, person), []).append(item)
-        for (name, person), items in groups.items():
-            scene = self._skeletons(scene, items, self._sv.Color(*colour(name)), person=person)
+        """Skeletons, class by class; by OpenCV, because supervision takes five times as long."""
+        classes: dict[str, list[Detection]] = {}
+        room = MOST_DRAWN_KEYPOINTS
+        for item in self._objects:
+            if room > 0 and item.key_points:
+                classes.setdefault(item.class_name, []).append(item)
+            room -= len(item.key_points)
+        for name, items in classes.items():
+            self._skeletons(scene, items, colour(name)[::-1])
         return scene
 
-    def _skeletons(
-        self, scene: Pixels, items: list[Detection], shade: Any, *, person: bool
-    ) -> Pixels:
-        slots = [
-            [COCO_KEY_POINTS.index(p.class_name) for p in item.key_points]
-            if person
-            else list(range(len(item.key_points)))
-            for item in items
-        ]
-        # (0, 0) is missing, to supervision too.
-        xy = np.zeros((len(items), 1 + max(map(max, slots)), 2), dtype=np.float32)
-        if person:
-            xy = np.zeros((len(items), len(COCO_KEY_POINTS), 2), dtype=np.float32)
-        for row, item, places in zip(xy, items, slots, strict=True):
-            row[places] = [(p.x, p.y) for p in item.key_points] * self._scale
-        points = self._sv.KeyPoints(xy=xy.clip(-1e6, 1e6))  # OpenCV fails at wilder ones
+    def _skeletons(self, scene: Pixels, items: Sequence[Detection], bgr: Colour) -> None:
+        import cv2
+
+        for item in items:
+            lines = list(self._lines(item))
+            cv2.polylines(scene, lines, isClosed=False, color=bgr, thickness=self._line + 1)
+        points = self._on_grid([point for item in items for point in item.key_points])
         radius = self._line + 2
-        if person:
-            edges = [(a + 1, b + 1) for a, b in _COCO_EDGES]  # supervision counts from 1
-            line = self._sv.EdgeAnnotator(color=shade, thickness=self._line + 1, edges=edges)
-            scene = line.annotate(scene, points)
-        rim = self._sv.VertexAnnotator(color=self._sv.Color.WHITE, radius=radius + 1)
-        dot = self._sv.VertexAnnotator(color=shade, radius=radius)
-        painted: Pixels = dot.annotate(rim.annotate(scene, points), points)
-        return painted
+        near = np.all((points >= -radius - 1) & (points <= np.array(self._size) + radius), axis=1)
+        centres = points[near & points.any(axis=1)].tolist()
+        for grown, fill in ((radius + 1, _WHITE), (radius, bgr)):
+            for centre in centres:
+                cv2.circle(scene, centre, grown, fill, thickness=-1)
+
+    def _lines(self, item: Detection) -> npt.NDArray[np.int32]:
+        """The lines of a person, int32 (n, 2, 2); other keypoints have no known skeleton."""
+        names = [point.class_name for point in item.key_points]
+        edges = _coco_edges() if set(COCO_KEY_POINTS).issuperset(names) else []
+        places = zip(names, self._on_grid(item.key_points).tolist(), strict=True)
+        present = {name: place for name, place in places if any(place)}
+        lines = [(present[a], present[b]) for a, b in edges if a in present and b in present]
+        return np.array(lines, dtype=np.int32).reshape(-1, 2, 2)
+
+    def _on_grid(self, points: Sequence[KeyPoint]) -> npt.NDArray[np.int32]:
+        """Pixels of the shown image, int32 (n, 2); (0, 0) is a missing point, as in supervision."""
+        places = np.array([(point.x, point.y) for point in points]).reshape(-1, 2) * self._scale
+        return np.asarray(places.clip(-_FARTHEST, _FARTHEST), dtype=np.int32)
 
 
 def draw_class_map(
@@ -209,11 +252,11 @@ def draw_class_map(
     *,
     labels: bool = True,
 ) -> Image.Image:
-    """Classes painted over a picture, and a legend below it with each one's share.
+    """Draw the classes of a class map over an image, with a legend below that gives their shares.
 
     Args:
         image: PIL RGB of the size to draw at.
-        class_ids: uint8 (height, width) of that size; ids that have no name are void.
+        class_ids: uint8 (height, width) of that size; ids without a name are void.
         names: Class names by id.
         background: The id that is not painted.
         labels: Whether there is a legend.
@@ -225,7 +268,7 @@ def draw_class_map(
         return image.copy()
     sv = load_supervision()
     colours = list(dict.fromkeys(colour(names[i]) for i in shown))
-    # One mask a colour, not a class: there are a dozen colours at most.
+    # One mask for a colour, not for a class: there are a dozen colours at most.
     place = np.full(256, -1, dtype=np.int16)
     place[shown] = [colours.index(colour(names[i])) for i in shown]
     stack = place[class_ids] == np.arange(len(colours), dtype=np.int16)[:, None, None]
@@ -266,13 +309,17 @@ def _with_legend(image: Image.Image, entries: Sequence[tuple[str, int, float]]) 
 
 
 def draw_scores(image: Image.Image, ranked: Sequence[ClassScore], *, top: int = 5) -> Image.Image:
-    """A picture with its best classes as bars below it, never over the subject.
+    """Draw the best classes as bars below an image, never over the subject.
 
     Args:
         image: PIL RGB.
         ranked: Classes, best first.
-        top: How many to show.
+        top: How many to show, 0 to 1,000.
+
+    Raises:
+        TypeError, ValueError: ``top`` is no such number.
     """
+    check_whole("top", top, "classes", least=0, most=_MOST_BARS)
     shown = ranked[:top]
     if not shown:
         return image.copy()
@@ -297,7 +344,7 @@ def draw_scores(image: Image.Image, ranked: Sequence[ClassScore], *, top: int = 
 
 
 def _extended(image: Image.Image, below: int, width: int) -> Image.Image:
-    """The picture on a panel with more room below it, and at least so wide."""
-    panel = Image.new("RGB", (max(image.width, width), image.height + below), _PANEL)
+    """The image on a white panel of at least that width, with more room below it."""
+    panel = Image.new("RGB", (max(image.width, width), image.height + below), _WHITE)
     panel.paste(image, ((panel.width - image.width) // 2, 0))
     return panel

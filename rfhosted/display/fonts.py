@@ -1,4 +1,4 @@
-"""Text in any script, with the fonts of this machine; the class number where it has none."""
+"""Text in any script, with the fonts of the computer; the class number where it has none."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from PIL import ImageDraw
 
-#: Texts and the fonts that can write them, from left to right.
+#: Parts of a text with the fonts that can write them, from left to right.
 Pieces: TypeAlias = tuple[tuple[str, ImageFont.FreeTypeFont], ...]
 
 _LAST_CHOICE = re.compile(
@@ -26,16 +26,16 @@ _LAST_CHOICE = re.compile(
 )
 #: Characters of a class name that are written.
 _LONGEST = 28
-#: A character that will never be: fonts that claim it write boxes (Last Resort, Adobe Blank).
+#: Not a character: fonts that claim to have it write empty boxes (Last Resort, Adobe Blank).
 _NO_CHARACTER = 0xFDD0
 
 
 @functools.lru_cache(maxsize=1024)
 def pieces_for(text: str, size: int) -> Pieces | None:
-    """The text in as few pieces as it takes, each with its font; None where a font is missing.
+    """A text in as few pieces as possible, each with its font; None where a font is missing.
 
     Many fonts of other scripts have no Latin letters, and the default has no other scripts: they
-    take turns. Args are those of ``font_for``.
+    take turns. Arguments as for ``font_for``.
     """
     if font := font_for(text, size):
         return ((text, font),)
@@ -49,16 +49,16 @@ def pieces_for(text: str, size: int) -> Pieces | None:
     return tuple(pieces)
 
 
+@functools.lru_cache(maxsize=1024)
 def fitted(name: str, number: int, rest: str, size: int, room: float) -> Pieces:
-    """A class name and what follows it, no wider than ``room`` pixels where that can be.
+    """A class name and what follows it, no wider than ``room`` pixels where possible.
 
-    The class's number stands for a name that no font here can write. What is too wide loses first
-    its rest, then its end.
+    A name that no font can write is replaced by the number of the class. What is too wide loses
+    its rest first, then the end of the name.
     """
-    label = one_line(name)
+    label = one_line(name, _LONGEST)
     if not label or not pieces_for(label, size):
         label = f"#{number}"
-    label = label if len(label) <= _LONGEST else label[: _LONGEST - 1] + "…"
     text = (*(pieces_for(label, size) or ()), *(pieces_for(rest, size) or ()))
     if width_of(text) > room:
         text = pieces_for(label, size) or ()
@@ -68,15 +68,16 @@ def fitted(name: str, number: int, rest: str, size: int, room: float) -> Pieces:
     return text
 
 
+@functools.lru_cache(maxsize=1024)
 def width_of(text: Pieces) -> float:
-    """Pixels."""
+    """Width in pixels."""
     return sum(font.getlength(piece) for piece, font in text)
 
 
 def write(
     pen: ImageDraw.ImageDraw, left: float, middle: float, text: Pieces, fill: tuple[int, int, int]
 ) -> None:
-    """Text with its left end and half the height of its capitals where they are told."""
+    """Write a text from ``left``, its capitals centred at the height ``middle``."""
     for piece, font in text:
         # One baseline for all fonts; capitals are 0.73 of the default font's size.
         pen.text((left, middle + 0.365 * font.size), piece, fill=fill, font=font, anchor="ls")
@@ -84,11 +85,9 @@ def write(
 
 
 def font_for(text: str, size: int) -> ImageFont.FreeTypeFont | None:
-    """A font that can write a text, or None: never one that would write empty boxes.
+    """A font that can write a text (one line) at a size in pixels, or None.
 
-    Args:
-        text: What is to be written, one line.
-        size: Pixels.
+    Never one that would write empty boxes.
     """
     file = _file_for(frozenset(text))
     return None if file is None else _open(*file, size)
@@ -101,9 +100,9 @@ def _open(path: str, index: int, size: int) -> ImageFont.FreeTypeFont:
 
 @functools.lru_cache(maxsize=1024)
 def _file_for(characters: frozenset[str]) -> tuple[str, int] | None:
-    """Path and place in a collection of the first font with all the characters."""
+    """The first font that has all the characters: its path and index in the file."""
     if any(map(_joins, characters)) and not features.check("raqm"):
-        return None  # Pillow alone writes such letters apart, or in the wrong order
+        return None  # Pillow alone does not join such letters, or puts them in the wrong order
     needed = np.array([ord(c) for c in characters if not c.isspace()], dtype=np.uint32)
     for font in itertools.chain((_default(),), _system_fonts()):
         if np.isin(needed, _letters(*font)).all():
@@ -133,7 +132,7 @@ def _system_fonts() -> tuple[tuple[str, int], ...]:
     return tuple((path, 0) for path in plain_first)
 
 
-@functools.cache  # one array a font: a machine may have a thousand
+@functools.cache  # one array for a font: a computer may have a thousand
 def _letters(path: str, index: int) -> npt.NDArray[np.uint32]:
     """Code points that a font can draw, uint32."""
     from fontTools.ttLib import TTFont
@@ -141,10 +140,10 @@ def _letters(path: str, index: int) -> npt.NDArray[np.uint32]:
     nothing = np.zeros(0, dtype=np.uint32)
     try:
         with Path(path).open("rb") as file, TTFont(file, fontNumber=index, lazy=True) as font:
-            # Only what is drawn: bitmap-only and colour fonts are no use to the drawing.
+            # Only outlines can be drawn: fonts of bitmaps or colours alone are no use.
             drawn = "glyf" in font or "CFF " in font or "CFF2" in font
             letters = font.getBestCmap() or {}
-    except Exception:  # noqa: BLE001 - damaged fonts fail in fontTools in every way there is
+    except Exception:  # noqa: BLE001 - fontTools raises all kinds of errors for damaged fonts
         return nothing
     if not drawn or _NO_CHARACTER in letters:
         return nothing

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+import numpy as np
 from PIL import ImageDraw
 
 from rfhosted.display.fonts import fitted, width_of, write
@@ -12,103 +13,99 @@ from rfhosted.display.palette import colour, ink
 from rfhosted.display.units import percent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
-    import numpy as np
     import numpy.typing as npt
     from PIL import Image
 
     from rfhosted.outputs.values import Detection
 
-#: Objects from which on labels leave the percentage out, and shrink.
+    Floats = npt.NDArray[np.float64]
+
+#: Number of objects from which on labels are smaller and have no percentage.
 CROWD = 25
-#: Part of the picture that labels may cover.
-_LABELLED = 0.3
+#: Part of the image that labels may cover.
+_COVERED = 0.3
 
 
 def write_labels(
     image: Image.Image,
-    found: Sequence[Detection],
+    objects: Sequence[Detection],
     boxes: npt.NDArray[np.float32],
     *,
     confidences: bool,
     line: int,
 ) -> None:
-    """Class names at the boxes, inside the picture, clear of each other.
+    """Write class names at the boxes.
 
-    A label that finds no room is left out, as are those that would bury the picture: the colour
-    still tells the class, and the table names every object. Not by supervision's annotators:
-    those take one font for all labels, leave the frame and cover each other.
+    A label that finds no room is left out, as are those that would bury the image: the colour
+    still shows the class, and the table names every object. Not by supervision's annotators:
+    those have one font for all labels, leave the image and cover each other.
     """
-    crowd = len(found) > CROWD
+    crowd = len(objects) > CROWD
     size = font_size(image.size, crowd=crowd)
     pad = max(1, size // 5)
     height = size * 1.25 + pad
-    left_over = _LABELLED * image.width * image.height
+    budget = _COVERED * image.width * image.height
     pen = ImageDraw.Draw(image)
-    taken: list[tuple[float, float, float, float]] = []
-    for i in _most_telling(found):
-        item = found[i]
+    taken = np.zeros((0, 4))
+    for i in _by_importance(objects):
+        item = objects[i]
         score = f" {percent(item.confidence)}" if confidences and not crowd else ""
         text = fitted(item.class_name, item.class_id, score, size, image.width - 1 - 2 * pad)
         width = width_of(text) + 2 * pad
-        spot = _free_spot(boxes[i], (width, height), image.size, taken, line)
-        if spot is None or width * height > left_over:
+        if width * height > budget:
             continue
-        left_over -= width * height
+        spot = _free_spot(boxes[i].tolist(), (width, height), image.size, taken, line)
+        if spot is None:
+            continue
+        budget -= width * height
         x, y = spot
-        taken.append((x, y, x + width, y + height))
+        taken = np.vstack((taken, (x, y, x + width, y + height)))
         background = colour(item.class_name)
-        pen.rectangle(taken[-1], fill=background)
+        pen.rectangle((x, y, x + width, y + height), fill=background)
         write(pen, x + pad, y + height / 2, text, ink(background))
 
 
-def _most_telling(found: Sequence[Detection]) -> list[int]:
-    """Places in ``found``: the surest object of each class, then the others, surest first."""
-    order = sorted(range(len(found)), key=lambda i: -found[i].confidence)
-    first: dict[str, int] = {}
+def _by_importance(objects: Sequence[Detection]) -> list[int]:
+    """Indices: the best object of each class, then the others, by confidence."""
+    order = sorted(range(len(objects)), key=lambda i: -objects[i].confidence)
+    best: dict[str, int] = {}
     for i in order:
-        first.setdefault(found[i].class_name, i)
-    leading = set(first.values())
+        best.setdefault(objects[i].class_name, i)
+    leading = set(best.values())
     return sorted(order, key=lambda i: i not in leading)
 
 
 def _free_spot(
-    box: npt.NDArray[np.float32],
+    box: Sequence[float],
     size: tuple[float, float],
     frame: tuple[int, int],
-    taken: Iterable[tuple[float, float, float, float]],
+    taken: Floats,
     line: int,
 ) -> tuple[float, float] | None:
     """Left top of a label: above its box, inside it, below it; the first that covers no other."""
-    x1, y1, x2, y2 = map(float, box)
+    x1, y1, x2, y2 = box
     width, height = size
     half = line / 2
-    wishes = (
-        (x1 - half, y1 - height - half),
-        (x1 - half, y1 - half),
-        (x2 - width + half, y1 - height - half),
-        (x1 - half, y2 + half),
-        (x1 - half, y2 - height + half),
-        (x2 - width + half, y2 + half),
-    )
-    if max(x2 - x1, y2 - y1) < height:
-        taken = (*taken, (x1, y1, x2, y2))  # a label must not hide what it names
     room = frame[0] - 1 - width, frame[1] - 1 - height
     if min(room) < 0:
         return None
-    for wish_x, wish_y in wishes:
-        x, y = min(max(wish_x, 0), room[0]), min(max(wish_y, 0), room[1])
-        if not any(
-            x < right and left < x + width and y < bottom and top < y + height
-            for left, top, right, bottom in taken
-        ):
-            return x, y
-    return None
+    if max(x2 - x1, y2 - y1) < height:
+        taken = np.vstack((taken, box))  # a label must not hide the object that it names
+    above, inside, below, lower = y1 - height - half, y1 - half, y2 + half, y2 - height + half
+    left, right = x1 - half, x2 - width + half
+    wishes = [(left, above), (left, inside), (right, above), (left, below)]
+    wishes += [(left, lower), (right, below)]
+    x, y = np.array(wishes).clip(0, room).T[:, :, None]
+    covers = (x < taken[:, 2]) & (taken[:, 0] < x + width)
+    covers &= (y < taken[:, 3]) & (taken[:, 1] < y + height)
+    free = np.flatnonzero(~covers.any(axis=1))
+    return (float(x[free[0], 0]), float(y[free[0], 0])) if len(free) else None
 
 
 def side(size: tuple[int, int]) -> float:
-    """Side of the square of the same area: a panorama is no large picture."""
+    """Side of the square of the same area, in pixels: a panorama is not a large image."""
     return math.sqrt(size[0] * size[1])
 
 

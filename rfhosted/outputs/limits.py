@@ -27,3 +27,6 @@ MOST_MASK_PIXELS = 2**32
 WILDEST_OUTLINE = 2e8
 #: Seconds that a server may report: a day.
 LONGEST_TIME = 86_400.0
+#: Objects, and keypoints of all of them, that are drawn on one image: those of the highest
+#: confidence.
+MOST_DRAWN_OBJECTS, MOST_DRAWN_KEYPOINTS = 5_000, 100_000

@@ -113,3 +113,21 @@ def check_fraction(name: str, value: float | None) -> None:
         raise TypeError(f"{name} is a fraction from 0 to 1, not {value!r}.")
     if not 0 <= value <= 1:
         raise ValueError(f"{name} is a fraction from 0 to 1, not {value!r} (40 % is 0.4).")
+
+
+def check_whole(
+    name: str, value: int, unit: str, *, least: int = 1, most: int | None = None
+) -> None:
+    """Check an argument that is a whole number, of pixels or rows for example.
+
+    Raises:
+        TypeError: Not a whole number.
+        ValueError: Less than ``least`` or more than ``most``.
+    """
+    expected = f"{name} is a whole number of {unit}, {least} or more"
+    if most is not None:
+        expected = f"{name} is a whole number of {unit} from {least} to {most:,}"
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        raise TypeError(f"{expected}, not {value!r}.")
+    if value < least or (most is not None and value > most):
+        raise ValueError(f"{expected}, not {value!r}.")

@@ -39,7 +39,7 @@ def make_font(path: Path, characters: str) -> Path:
 
 
 def forget() -> None:
-    for cached in (fonts._file_for, fonts._system_fonts, fonts.pieces_for):
+    for cached in (fonts._file_for, fonts._system_fonts, fonts.pieces_for, fonts.fitted):
         cached.cache_clear()
 
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rfhosted.display.annotate import draw_objects
-from rfhosted.display.labels import _most_telling
+from rfhosted.display.labels import _by_importance
 from rfhosted.display.palette import colour
 from support.drawing import crowd, grey, label_places, of_colour, pixels, thing
 
@@ -66,7 +66,7 @@ def test_each_class_is_named_before_any_is_named_twice():
         thing("cat", confidence=0.1),
         thing("cat", confidence=0.2),
     ]
-    assert _most_telling(found) == [0, 3, 1, 2]
+    assert _by_importance(found) == [0, 3, 1, 2]
 
 
 def test_labels_and_percentages_can_be_left_out(monkeypatch):

@@ -13,7 +13,7 @@ import re
 import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import requests
 from urllib3.exceptions import HTTPError as Urllib3Error
@@ -233,20 +233,33 @@ class Transport:
         Raises:
             ImageError: Unreachable, slow, too large, or an answer that is no success.
         """
-        parts = urlsplit(url)
-        shown = f"{parts.scheme}://{parts.hostname}{parts.path}"  # a query may hold a signature
-        call = requests.Request("GET", url, auth=_Auth(None, in_header=False))
+        try:
+            parts = urlsplit(url)
+            host = parts.netloc.rpartition("@")[2]  # all that is shown: the rest may hold a secret
+            user, password = unquote(parts.username or ""), unquote(parts.password or "")
+        except ValueError:
+            host = user = password = ""
+        if not host:
+            raise ImageError(
+                "The URL of the image is invalid", advice="Check it for typing errors."
+            )
+        login = (
+            requests.auth.HTTPBasicAuth(user.encode(), password.encode())
+            if user or password
+            else None
+        )
+        call = requests.Request("GET", url, auth=login or _Auth(None, in_header=False))
         outcome = self._try(call, timeout, largest=_LARGEST_DOWNLOAD, stop=Stop(), follow=True)
         if isinstance(outcome, _Failure):
             raise ImageError(
-                f"The image at {shown} could not be fetched: {outcome.reason}",
+                f"The image at {host} could not be fetched: {outcome.reason}",
                 advice="Check the address and the network.",
             )
         if outcome.status != 200:
-            raise ImageError(f"The image at {shown} could not be fetched: HTTP {outcome.status}")
-        kind = outcome.headers.get("content-type", "").partition(";")[0]
-        if kind.startswith("text/"):
-            raise ImageError(f"The address {shown} answers {kind}, not an image")
+            raise ImageError(
+                f"The image at {host} could not be fetched: HTTP {outcome.status}",
+                advice="Check the URL; a protected image needs https://user:password@host/path.",
+            )
         return outcome.body
 
     def _try(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import socket
 import threading
 import time
@@ -271,10 +272,48 @@ def test_pictures_from_addresses(scripted, images) -> None:
     assert "authorization" not in scripted.received[0].headers
 
 
+def test_an_image_served_as_text_is_fetched(scripted) -> None:
+    scripted.respond(Response(b"the bytes decide", headers={"content-type": "text/plain"}))
+    assert Transport().download(f"{scripted.url}/a.jpg", timeout=5) == b"the bytes decide"
+
+
+@pytest.mark.parametrize(
+    ("login", "expected"),
+    [
+        ("user:pass", "user:pass"),
+        ("us%40er:pa%3Ass", "us@er:pa:ss"),
+        ("user", "user:"),
+        (":pass", ":pass"),
+        ("us\u00e9r:p%C3%A4ss", "us\u00e9r:p\u00e4ss"),
+    ],
+)
+def test_user_and_password_of_a_url_are_sent(scripted, login, expected) -> None:
+    scripted.respond(Response(b"image"))
+    Transport().download(scripted.url.replace("//", f"//{login}@") + "/a.jpg", timeout=5)
+    sent = base64.b64decode(scripted.received[0].headers["authorization"].removeprefix("Basic "))
+    assert sent.decode() == expected
+
+
+@pytest.mark.parametrize("url", ["http://", "https://[::1", "http:///a.jpg?sig=s3cret"])
+def test_a_url_without_a_host_is_invalid(url) -> None:
+    with pytest.raises(errors.ImageError) as caught:
+        Transport().download(url, timeout=1)
+    assert "s3cret" not in str(caught.value)
+    assert caught.value.__context__ is None
+
+
+def test_user_password_and_path_of_a_url_stay_out_of_errors(scripted) -> None:
+    scripted.respond(Response(b"no", 401))
+    url = scripted.url.replace("//", "//s3cret:s3cret@") + "/s3cret/a.jpg?api_key=s3cret#s3cret"
+    with pytest.raises(errors.ImageError) as caught:
+        Transport().download(url, timeout=5)
+    assert "127.0.0.1" in str(caught.value)
+    assert "s3cret" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [
-        (Response(b"<html>", headers={"content-type": "text/html; charset=utf-8"}), "text/html"),
         (Response(b"no", 404), "404"),
         (Response(b"x" * 2000), "more than 1,000 bytes"),
         (Response(b"x" * 500, drip=0.05), r"within 0\.5 s"),

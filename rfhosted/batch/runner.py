@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 import traceback
+from collections.abc import Iterable
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from rfhosted.transport.connection import Stop
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -114,6 +115,13 @@ def run(
     problem = problem or loop.problem
     stopped = problem is None and not (all_read and loop.complete)
     return Run([loop.outcomes[index] for index in sorted(loop.outcomes)], stopped, problem)
+
+
+def one_or_several(value: Any) -> list[Any]:
+    """An argument that may be one value or any collection of them, as a list."""
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        return [value]
+    return list(value)
 
 
 class _Loop(Generic[Item, Result]):

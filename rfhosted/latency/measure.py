@@ -1,55 +1,46 @@
-"""Measure: a plan of requests, sent one by one or when they are due, each timed, none repeated."""
+"""Measure: a plan of requests, sent one by one or when they are due, each timed, none retried."""
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
-import ipaddress
+import functools
 import itertools
+import math
+import numbers
 import random
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import urlsplit
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
+from rfhosted.batch.runner import one_or_several, run
 from rfhosted.client import Client, default_client
-from rfhosted.endpoints.call import LOCAL, Call
-from rfhosted.errors import HostedError, UnsupportedError
-from rfhosted.hosted import ApiVersion
+from rfhosted.endpoints.call import Call
+from rfhosted.errors import UnsupportedError
+from rfhosted.hosted import ApiVersion, Task
 from rfhosted.images.sources import is_url
-from rfhosted.latency.records import Cell, Measurement
+from rfhosted.latency.records import Measurement, Settings
 from rfhosted.latency.report import Benchmark
 from rfhosted.latency.simulation import Simulated
+from rfhosted.transport.connection import Stop
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from concurrent.futures import Future
+    from collections.abc import Iterable, Sequence
 
-    from rfhosted.hosted import Task
     from rfhosted.images.sources import ImageLike
     from rfhosted.images.upload import ImageSize
 
-#: Requests that may be under way at once; more would open and close connections all the time.
+#: Requests in flight at most; more would open and close connections all the time.
 MOST_AT_ONCE = 32
-#: Seconds between two looks at how far a run is.
-_LOOK = 0.05
-
-
-@dataclass(frozen=True, slots=True)
-class _Asking:
-    """One request of the plan."""
-
-    cell: Cell
-    image: ImageLike
-    warmup: bool
 
 
 def benchmark(
-    models: str | Sequence[str],
+    models: str | Iterable[str],
     images: ImageLike | Sequence[ImageLike],
     *,
-    api_versions: ApiVersion | str | Sequence[ApiVersion | str] = ("v2", "v1"),
-    image_sizes: Sequence[ImageSize] = (None,),
+    api_versions: ApiVersion | str | Iterable[ApiVersion | str] = ("v2", "v1"),
+    image_sizes: ImageSize | Iterable[ImageSize] = (None,),
     requests: int = 20,
     concurrency: int = 1,
     rate: float | None = None,
@@ -59,220 +50,225 @@ def benchmark(
     task: Task | str | None = None,
     seed: int | None = None,
 ) -> Benchmark:
-    """Measure the latency of models, versions and picture sizes, and where the time goes.
+    """Measure the latency of models, API versions and image sizes, and where the time goes.
 
-    Every combination is a cell; the requests of all cells are mixed in random order, so that drift
-    favours none. Nothing is retried. Ctrl-C (or the stop button) keeps what was measured so far.
+    Every combination is a cell. The requests of all cells are mixed in random order, so that drift
+    favours none. Nothing is retried, and a failed request is counted, not timed. Ctrl-C (or the
+    stop button) cuts off the requests in flight and keeps what was measured.
 
     Args:
         models: One or several, as ``Client.predict`` takes them.
-        images: One or several, likewise; a cell's requests take turns with them.
+        images: One, or a list or tuple of several, likewise; the requests of a cell take turns.
         api_versions: "v2", "v1" or both.
-        image_sizes: As ``image_size`` of ``Client.predict``.
-        requests: How many each cell measures, warm-ups not counted.
-        concurrency: Closed loop: so many clients, each waiting for its answer before it asks again.
-        rate: Open loop: so many requests a second, sent when they are due whatever is unanswered;
-            E2E then counts from when they were due. At most 32 are under way at once; who waits for
-            a place is late, and that is counted too.
+        image_sizes: One or several, as ``image_size`` of ``Client.predict``.
+        requests: Measured requests of each cell.
+        concurrency: Closed loop: number of clients, each of which waits for its response before it
+            sends the next request; 1 to 32.
+        rate: Open loop: requests a second, sent when they are due, whatever is unanswered; E2E then
+            counts from when they were due. At most 32 are in flight: a request that waits for a
+            place is late, and that is counted too.
         warmup: Requests of each cell before it is measured; they are billed as well.
-        client: Who asks; None for the client of ``rfhosted.predict``.
-        yes: Whether billable requests need no question.
+        client: Sends the requests; None for the client of ``rfhosted.predict``.
+        yes: Whether to skip the question about billable requests.
         task: As ``Client.predict`` takes it; own models on v1 need it.
-        seed: Of the random order; None for another one every time.
+        seed: Seed of the random order; None for a new order each time.
 
     Raises:
-        HostedError: A cell cannot be asked, or the billable requests were not agreed to; nothing
-            was sent. What fails later is counted instead.
-        ValueError: An argument makes no sense.
+        HostedError: A cell cannot be requested, or the billable requests were not confirmed;
+            nothing was sent.
+        ValueError, TypeError: An argument makes no sense; nothing was sent.
+
+    Example:
+        >>> rfhosted.benchmark(["yolov8n-640"], ["dog.jpg"], requests=20)
     """
-    _check(requests, concurrency, rate, warmup)
-    asker = (client or default_client()).replace(retries=0)
-    versions = [api_versions] if isinstance(api_versions, str) else api_versions
-    models = [models] if isinstance(models, str) else list(models)
+    requests, warmup = _whole("requests", requests, 1), _whole("warmup", warmup, 0)
+    concurrency, rate = _loop(concurrency, rate)
+    client = (client or default_client()).replace(retries=0)
+    versions = map(ApiVersion, one_or_several(api_versions))
+    combined = itertools.product(one_or_several(models), versions, one_or_several(image_sizes))
+    calls = [Call(model, task, *rest) for model, *rest in combined]  # type: ignore[arg-type]  # Call checks
     images = list(images) if isinstance(images, (list, tuple)) else [images]
-    cells = [
-        Cell(model, str(ApiVersion(version)), size)
-        for model, version, size in itertools.product(models, versions, image_sizes)
-    ]
-    if not cells or not images:
+    if not calls or not images:
         raise ValueError("There is nothing to measure: name a model, a version, a size, an image.")
-    images = [_read_once(asker, image) for image in images]
-    settings = _settings(asker, cells, images, task)
+    # A model may be typed as an address with an API key in it: its id is what is kept.
+    calls = list(dict.fromkeys(replace(call, model=client.route(call).name) for call in calls))
+    images = [_read_once(client, image) for image in images]
+    settings = replace(
+        _settings(client, calls, images),
+        requests=requests,
+        concurrency=concurrency,
+        rate=rate,
+        warmup=warmup,
+    )
     if not yes:
-        _agree(settings["billable_cells"] * (requests + warmup), settings, warmup)
+        _confirm(settings)
     order = random.Random(seed)  # noqa: S311 - no secret is made of it
     plans = [
-        _plan(cells, images, warmup, order, warmup=True),
-        _plan(cells, images, requests, order, warmup=False),
+        (_plan(calls, images, warmup, order, warmup=True), None),
+        (_plan(calls, images, requests, order, warmup=False), rate),
     ]
-    with _Run(asker, task, sum(map(len, plans))) as run:
-        complete = run.drive(plans[0], concurrency, None) and run.drive(plans[1], concurrency, rate)
-    settings |= {"requests": requests, "concurrency": concurrency, "rate": rate, "warmup": warmup}
-    return Benchmark(tuple(run.samples), settings, partial=not complete)
+    samples, complete = _drive(client, plans, MOST_AT_ONCE if rate else concurrency)
+    return Benchmark(tuple(samples), settings, partial=not complete)
 
 
-class _Run:
-    """What has been measured so far, and the progress bar of it."""
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    """One request of the plan; ``due`` is a ``time.perf_counter()``, 0 in a closed loop."""
 
-    def __init__(self, client: Client, task: Task | str | None, total: int) -> None:
-        from tqdm.auto import tqdm  # comes with supervision
+    call: Call
+    image: ImageLike
+    warmup: bool
+    due: float = 0.0
 
-        self.samples: list[Measurement] = []
-        self._client, self._task = client, task
-        self._began = time.perf_counter()
-        self._bar = tqdm(total=total, desc="Measuring", unit="request", leave=False)
 
-    def __enter__(self) -> Self:
-        return self
+def _drive(
+    client: Client, plans: Sequence[tuple[list[_Planned], float | None]], workers: int
+) -> tuple[list[Measurement], bool]:
+    """Send each plan, at its rate where it has one; the measurements, and whether that is all."""
+    from tqdm.auto import tqdm
 
-    def __exit__(self, *error: object) -> None:
-        self._bar.close()
-
-    def drive(self, plan: list[_Asking], concurrency: int, rate: float | None) -> bool:
-        """Send a plan; whether it was finished.
-
-        Args:
-            plan: In this order.
-            concurrency: Clients of the closed loop.
-            rate: Requests each second in the open loop; None for the closed one.
-        """
-        pool = ThreadPoolExecutor(MOST_AT_ONCE if rate else concurrency)
-        sent: list[Future[None]] = []
-        first = time.perf_counter()
-        try:
-            for i, asking in enumerate(plan):
-                due = first + i / rate if rate else None
-                if due:
-                    time.sleep(max(0.0, due - time.perf_counter()))
-                    self._show()
-                sent.append(pool.submit(self._ask, asking, due))
-            while not all(future.done() for future in sent):
-                time.sleep(_LOOK)
-                self._show()
-        except KeyboardInterrupt:
-            return False
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-            self._show()
-        for future in sent:
-            future.result()  # a mistake of this library is not to be counted as a failed request
-        return True
-
-    def _ask(self, asking: _Asking, due: float | None) -> None:
-        began = time.perf_counter()
-        cell = asking.cell
-        told: dict[str, Any] = {}
-        try:
-            prepared = self._client.prepare(asking.image, _call(cell, self._task))
-            told["bytes_up"] = prepared.upload.nbytes
-            answer = self._client.send(prepared)
-            told |= {
-                "timing": answer.timing,
-                "bytes_down": answer.received,
-                "simulated": answer.simulated,
-            }
-        except HostedError as error:
-            told["error"] = " ".join(filter(None, (type(error).__name__, str(error.status or ""))))
-        self.samples.append(
-            Measurement(
-                cell,
-                began - self._began,
-                time.perf_counter() - began,
-                warmup=asking.warmup,
-                late=began - due if due else 0.0,
-                **told,
+    samples: list[Measurement] = []
+    complete, stop, total = False, Stop(), sum(len(plan) for plan, _ in plans)
+    measure = functools.partial(_measure, client, stop, time.perf_counter())
+    with (
+        contextlib.suppress(KeyboardInterrupt),  # also a second one, while the threads end
+        tqdm(total=total, desc="Measuring", unit="request", leave=False) as bar,
+        ThreadPoolExecutor(workers) as pool,
+    ):
+        for plan, rate in plans:
+            first = time.perf_counter()
+            timed = (
+                [replace(planned, due=first + i / rate) for i, planned in enumerate(plan)]
+                if rate
+                else plan
             )
-        )
+            done = run(
+                measure,
+                timed,
+                executor=pool,
+                at_once=2 * workers,
+                due=lambda planned: planned.due,
+                on_done=lambda _: bar.update(),
+                stop=stop,
+            )
+            samples += [outcome.result for outcome in done.outcomes if outcome.result]
+            if done.stopped or done.problem:
+                break
+        else:
+            complete = True
+    return samples, complete
 
-    def _show(self) -> None:
-        self._bar.update(len(self.samples) - self._bar.n)
 
-
-def _read_once(client: Client, image: ImageLike) -> ImageLike:
-    """A picture that every request can decode anew: addresses and open files give theirs once."""
-    if is_url(image) or hasattr(image, "read"):
-        return client.open(image).data
-    return image
-
-
-def _check(requests: int, concurrency: int, rate: float | None, warmup: int) -> None:
-    if requests < 1 or warmup < 0:
-        raise ValueError("requests is 1 or more, warmup is 0 or more.")
-    if not 1 <= concurrency <= MOST_AT_ONCE:
-        raise ValueError(f"concurrency is a number from 1 to {MOST_AT_ONCE}, not {concurrency!r}.")
-    if rate is not None and (rate <= 0 or concurrency != 1):
-        raise ValueError(
-            "rate is more than 0 requests a second, and needs no concurrency: it sends when a"
-            " request is due, not when a client is free."
-        )
+def _measure(client: Client, stop: Stop, start: float, planned: _Planned) -> Measurement:
+    """Send one request; a failure is measured too, unless the run was stopped."""
+    began = time.perf_counter()
+    cell = replace(planned.call, task=None)
+    found: dict[str, Any] = {}
+    try:
+        prepared = client.prepare(planned.image, planned.call)
+        found["bytes_up"] = prepared.upload.nbytes
+        prediction = client.send(prepared, stop=stop)
+        found |= {
+            "timing": prediction.timing,
+            "bytes_down": prediction.received,
+            "simulated": prediction.simulated,
+        }
+    except Exception as error:
+        if stop():
+            raise
+        status = getattr(error, "status", None)
+        found["error"] = f"{type(error).__name__} {status or ''}".rstrip()
+    return Measurement(
+        cell,
+        began - start,
+        time.perf_counter() - began,
+        warmup=planned.warmup,
+        late=began - planned.due if planned.due else 0.0,
+        **found,
+    )
 
 
 def _plan(
-    cells: Sequence[Cell],
+    calls: Sequence[Call],
     images: Sequence[ImageLike],
     number: int,
     order: random.Random,
     *,
     warmup: bool,
-) -> list[_Asking]:
+) -> list[_Planned]:
     turns = itertools.islice(itertools.cycle(images), number)
-    plan = [_Asking(cell, image, warmup) for image in turns for cell in cells]
+    plan = [_Planned(call, image, warmup) for image in turns for call in calls]
     order.shuffle(plan)
     return plan
 
 
-def _settings(
-    client: Client, cells: Sequence[Cell], images: Sequence[ImageLike], task: Task | str | None
-) -> dict[str, Any]:
-    """What a reader of the result needs to know; refuses what cannot be asked."""
-    hosts, stand_ins, billable = set(), {}, 0
-    for cell in cells:
-        for image in images if cell is cells[0] else images[:1]:
-            client.prepare(image, _call(cell, task), ask_platform=False)
-        route = client.route(_call(cell, task))
-        hosts.add(route.host if route.host == LOCAL else urlsplit(route.host).netloc)
-        billable += not _is_here(route.host)
-        if route.stand_in:
-            stand_ins[cell.model] = route.model
-    return {
-        "day": dt.datetime.now(dt.UTC).date().isoformat(),
-        "hosts": sorted(hosts),
-        "stand_ins": stand_ins,
-        "billable_cells": billable,
-        "simulated": isinstance(client.transport, Simulated),
-    }
+def _settings(client: Client, calls: Sequence[Call], images: Sequence[ImageLike]) -> Settings:
+    """What a reader of the result needs to know; raises for what cannot be requested."""
+    for image in images:
+        client.prepare(image, calls[0], ask_platform=False)
+    for call in calls[1:]:
+        client.prepare(images[0], call, ask_platform=False)
+    routes = {call: client.route(call) for call in calls}
+    return Settings(
+        day=dt.datetime.now(dt.UTC).date().isoformat(),
+        hosts=tuple(sorted({route.host_name for route in routes.values()})),
+        stand_ins={
+            str(call.model): route.model for call, route in routes.items() if route.stand_in
+        },
+        billable_cells=sum(route.is_billable for route in routes.values()),
+        simulated=isinstance(client.transport, Simulated),
+    )
 
 
-def _call(cell: Cell, task: Task | str | None) -> Call:
-    return Call(cell.model, task, cell.api_version, cell.image_size)  # type: ignore[arg-type]  # checked there
+def _read_once(client: Client, image: ImageLike) -> ImageLike:
+    """An image that every request decodes anew; URLs and open files are read only once."""
+    if is_url(image) or hasattr(image, "read"):
+        return client.open(image).data
+    return image
 
 
-def _is_here(host: str) -> bool:
-    name = urlsplit(host).hostname or ""
-    if host == LOCAL or name == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
+def _whole(name: str, value: int, least: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        raise TypeError(f"{name} is a whole number, not {value!r}.")
+    if value < least:
+        raise ValueError(f"{name} is {least} or more, not {value}.")
+    return int(value)
 
 
-def _agree(billable: int, settings: dict[str, Any], warmup: int) -> None:
-    """Ask before anything costs.
+def _loop(concurrency: int, rate: float | None) -> tuple[int, float | None]:
+    """The two arguments, checked: numpy's numbers become Python's."""
+    if _whole("concurrency", concurrency, 1) > MOST_AT_ONCE:
+        raise ValueError(f"concurrency is a number from 1 to {MOST_AT_ONCE}, not {concurrency}.")
+    if rate is None:
+        return int(concurrency), None
+    if isinstance(rate, bool) or not isinstance(rate, numbers.Real):
+        raise TypeError(f"rate is a number of requests a second, not {rate!r}.")
+    if not 0 < rate < math.inf or concurrency != 1:
+        raise ValueError(
+            "rate is more than 0 requests a second, and goes without concurrency: a request is sent"
+            " when it is due, not when a client is free."
+        )
+    return 1, float(rate)
+
+
+def _confirm(settings: Settings) -> None:
+    """Ask the user before anything is billed.
 
     Raises:
-        UnsupportedError: No, or nobody can be asked.
+        UnsupportedError: The answer was no, or there is nobody to ask.
     """
-    if not billable:
+    cells, warmup = settings.billable_cells, settings.warmup
+    if not cells:
         return
-    warm = f", {settings['billable_cells'] * warmup} of them to warm up"
-    told = f"{billable} billable requests to {', '.join(settings['hosts'])}{warm}"
+    total = cells * (settings.requests + warmup)
+    requests = f"{total} billable requests to {', '.join(settings.hosts)}"
+    warm_ups = f"{cells * warmup} of them to warm up"
     try:
-        said = input(f"This sends {told}. Go on? [y/N] ")
-    except (EOFError, OSError, NotImplementedError):  # a notebook that runs alone cannot ask
+        said = input(f"This sends {requests}, {warm_ups}. Continue? [y/N] ")
+    except (EOFError, OSError, NotImplementedError):  # a notebook that is run without a user
         said = ""
     if said.strip().lower() not in ("y", "yes"):
         raise UnsupportedError(
-            f"Nothing was sent: {told} were not agreed to",
+            f"Benchmark cancelled: {requests} were not confirmed",
             advice="Answer y, or pass yes=True (--yes on the command line).",
         )

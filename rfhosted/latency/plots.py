@@ -1,148 +1,155 @@
-"""The lab's plots: horizontal, in milliseconds from zero, labelled where the eye is."""
+"""The plots of a benchmark: horizontal, in milliseconds from zero, with direct labels."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from matplotlib.lines import Line2D
 
 from rfhosted.display.plots import VERSION_COLOURS, VERSION_MARKERS, new_plot
 from rfhosted.latency.published_table import published_e2e
-from rfhosted.latency.records import Cell
+from rfhosted.latency.records import label
+from rfhosted.prediction.timing import PARTS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping
 
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
 
     from rfhosted.display.plots import Plot
+    from rfhosted.endpoints.call import Call
+    from rfhosted.latency.statistics import Statistics
 
-#: Part -> (words, grey to print, hatch), in the order of the way; greys alternate so that
-#: neighbours differ without colour.
-_PARTS = {
-    "late": ("late", "#FFFFFF", "xx"),
-    "prepare": ("prepare", "#D9D9D9", ""),
-    "connect": ("connect", "#7F7F7F", ""),
-    "upload": ("upload", "#56B4E9", "//"),
-    "queue": ("queue, routing, network", "#F7F7F7", ".."),
-    "load": ("model load", "#000000", ""),
-    "exec": ("Exec", "#D55E00", ""),
-    "untold": ("not told apart", "#FFFFFF", "xxx"),
-    "download": ("download", "#A6CEE3", "\\\\"),
-    "parse": ("parse", "#4D4D4D", ""),
+#: Part -> its words.
+_WORDS = {"late": "late"} | {name: words for name, (words, _) in PARTS.items()} | {"other": "other"}
+#: Part -> (grey to print, hatch), in the order of a bar; greys alternate, so that neighbours differ
+#: without colour.
+_STYLES = {
+    "late": ("#FFFFFF", "xx"),
+    "prepare": ("#D9D9D9", ""),
+    "connect": ("#7F7F7F", ""),
+    "upload": ("#56B4E9", "//"),
+    "queue": ("#F7F7F7", ".."),
+    "load": ("#000000", ""),
+    "exec": ("#D55E00", ""),
+    "other": ("#FFFFFF", "xxx"),
+    "download": ("#A6CEE3", "\\\\"),
+    "parse": ("#4D4D4D", ""),
 }
 _INCHES_A_ROW = 0.42
 #: Share of the widest bar from which a segment has room for its own number.
 _ROOM = 0.09
 
 
-def latencies(rows: Sequence[dict[str, Any]], title: str, *, late: bool) -> Plot:
+def latencies(cells: Mapping[Call, Statistics], title: str, *, open_loop: bool) -> Plot:
     """E2E of each cell.
 
     Args:
-        rows: As ``Benchmark.rows`` has them.
+        cells: Their statistics.
         title: The finding.
-        late: Whether E2E counts from when a request was due.
+        open_loop: Whether E2E counts from when a request was due.
     """
-    plot, axes = new_plot(title, width=8.0, height=1.5 + _INCHES_A_ROW * len(rows))
-    _rows_of(axes, rows)
-    for y, row in enumerate(rows):
-        if row["e2e_p50"] is None:
-            axes.text(0, y, " no answer", va="center")
+    plot, axes = new_plot(title, width=8.0, height=1.5 + _INCHES_A_ROW * len(cells))
+    _name_rows(axes, cells)
+    for y, (cell, row) in enumerate(cells.items()):
+        if row.e2e_p50 is None or row.e2e_p95 is None:
+            axes.text(0, y, " no success", va="center")
             continue
-        version = row["api_version"]
+        version = str(cell.api_version)
         colour, marker = VERSION_COLOURS[version], VERSION_MARKERS[version]
-        p50, p95 = row["e2e_p50"] * 1000, row["e2e_p95"] * 1000
+        p50, p95 = row.e2e_p50 * 1000, row.e2e_p95 * 1000
         axes.plot([p50, p95], [y, y], color=colour, linewidth=1.5, zorder=2)
         axes.plot([p95], [y], color=colour, marker="|", markersize=11, zorder=2)
-        if row["e2e_p50_low"] is not None:
-            ends = [row["e2e_p50_low"] * 1000, row["e2e_p50_high"] * 1000]
+        if row.e2e_p50_low is not None and row.e2e_p50_high is not None:
+            ends = [row.e2e_p50_low * 1000, row.e2e_p50_high * 1000]
             axes.plot(ends, [y, y], color=colour, linewidth=6, alpha=0.45, zorder=2)
         axes.plot([p50], [y], marker, color=colour, markersize=7, zorder=3, mec="black")
         axes.annotate(
             f"{p50:.0f}", (p50, y), (0, 7), textcoords="offset points", ha="center", fontsize=8
         )
-        if told := published_e2e(row):
-            axes.plot([told * 1000], [y], "D", mfc="none", color="black", markersize=7, zorder=4)
+        if published := published_e2e(row):
+            axes.plot([published * 1000], [y], "D", mfc="none", color="black", ms=7, zorder=4)
     axes.set_xlim(left=0)
-    axes.set_xlabel("E2E, ms from when the request was due" if late else "E2E, ms")
+    axes.set_xlabel("E2E, ms from when the request was due" if open_loop else "E2E, ms")
     legend = [
         Line2D([], [], color="dimgrey", marker="o", label="median (number)"),
         Line2D([], [], color="dimgrey", linewidth=6, alpha=0.45, label="its 95 % interval"),
-        Line2D([], [], color="dimgrey", marker="|", label="95 of 100 answers came by here"),
+        Line2D([], [], color="dimgrey", marker="|", label="p95"),
     ]
-    if any(map(published_e2e, rows)):
+    if any(map(published_e2e, cells.values())):
         hollow = {"marker": "D", "mfc": "none", "color": "black", "linestyle": ""}
         legend.append(Line2D([], [], label="published (elsewhere)", **hollow))  # type: ignore[arg-type]  # mixed
-    plot.legend(
-        handles=legend, loc="outside lower center", ncols=len(legend), fontsize=8, frameon=False
-    )
+    _legend(plot, {str(line.get_label()): line for line in legend})
     return plot
 
 
-def parts(rows: Sequence[dict[str, Any]], *, simulated: bool) -> Plot:
+def parts(cells: Mapping[Call, Mapping[str, float | None]], *, simulated: bool) -> Plot:
     """Where the time goes, stacked.
 
     Args:
-        rows: As ``Benchmark.parts`` has them.
+        cells: Mean seconds of each part, as ``statistics.parts`` has them.
         simulated: Whether any of it is.
     """
-    found = [(row, _largest(row)) for row in rows if row["untold"] is not None]
-    title = "No request was answered"
-    if found:
-        row, part = max(found, key=lambda pair: pair[0][pair[1]])
-        whole = sum(row[name] or 0.0 for name in _PARTS if name in row)
-        words, share = _PARTS[part][0], row[part] / whole
-        title = f"Most time goes into {words}: {share:.0%} ({_label(row)})"
+    known = {
+        cell: {name: means[name] or 0.0 for name in _STYLES}
+        for cell, means in cells.items()
+        if means["other"] is not None
+    }
+    title = "No request succeeded"
+    if known:
+        cell, name = max(((c, n) for c in known for n in _STYLES), key=lambda p: known[p[0]][p[1]])
+        share = known[cell][name] / (sum(known[cell].values()) or 1.0)
+        title = f"Most time goes into {_WORDS[name]}: {share:.0%} ({label(cell)})"
     title += " (simulated)" * simulated
-    plot, axes = new_plot(title, width=8.0, height=1.7 + _INCHES_A_ROW * len(rows))
-    _rows_of(axes, rows)
-    whole = max((sum(row.get(n) or 0.0 for n in _PARTS) for row in rows), default=0.0) * 1000
-    for y, row in enumerate(rows):
+    plot, axes = new_plot(title, width=8.0, height=1.7 + _INCHES_A_ROW * len(cells))
+    _name_rows(axes, cells)
+    widest = 1000 * max((sum(means.values()) for means in known.values()), default=0.0)
+    handles: dict[str, Artist] = {}
+    for y, cell in enumerate(cells):
         left = 0.0
-        for name, (words, colour, hatch) in _PARTS.items():
-            width = (row.get(name) or 0.0) * 1000
-            if width <= 0.001 * whole:
+        for name, seconds in known.get(cell, {}).items():
+            width = seconds * 1000
+            if width <= 0.001 * widest:
                 continue
-            bars = axes.barh(y, width, 0.62, left=left, label=words, color=colour, hatch=hatch)
-            bars[0].set(edgecolor="black", linewidth=0.6)
-            if width > _ROOM * whole:
+            colour, hatch = _STYLES[name]
+            (bar,) = axes.barh(y, width, 0.62, left=left, color=colour, hatch=hatch)
+            bar.set(edgecolor="black", linewidth=0.6)
+            handles.setdefault(name, bar)
+            if width > _ROOM * widest:
+                box = {"facecolor": "white", "edgecolor": "none", "pad": 1.2}
                 axes.text(
-                    *(left + width / 2, y, f"{width:.0f}"),
+                    left + width / 2,
+                    y,
+                    f"{width:.0f}",
                     ha="center",
                     va="center",
                     fontsize=8,
-                    bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.2},
+                    bbox=box,
                 )
             left += width
     axes.set_xlim(left=0)
     axes.set_xlabel("mean of each part, ms")
-    handles, labels = axes.get_legend_handles_labels()
-    once = dict(zip(labels, handles, strict=True))
-    order = [words for words, _, _ in _PARTS.values() if words in once]
-    if order:  # else matplotlib takes an empty list for no list
-        plot.legend(
-            handles=[once[words] for words in order],
-            labels=order,
-            loc="outside lower center",
-            ncols=min(5, len(order)),
-            fontsize=8,
-            frameon=False,
-        )
+    _legend(plot, {_WORDS[name]: handles[name] for name in _STYLES if name in handles})
     return plot
 
 
-def _largest(row: dict[str, Any]) -> str:
-    return max((name for name in _PARTS if row.get(name)), key=lambda name: float(row[name]))
+def _legend(plot: Plot, handles: Mapping[str, Artist]) -> None:
+    if handles:  # matplotlib takes an empty list for no list
+        plot.legend(
+            handles=list(handles.values()),
+            labels=list(handles),
+            loc="outside lower center",
+            ncols=min(5, len(handles)),
+            fontsize=8,
+            frameon=False,
+        )
 
 
-def _rows_of(axes: Axes, rows: Sequence[dict[str, Any]]) -> None:
-    axes.set_yticks(range(len(rows)), [_label(row) for row in rows])
-    axes.set_ylim(len(rows) - 0.4, -0.6)
+def _name_rows(axes: Axes, cells: Iterable[Call]) -> None:
+    names = [label(cell) for cell in cells]
+    axes.set_yticks(range(len(names)), names)
+    axes.set_ylim(len(names) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
     axes.grid(visible=False, axis="y")
     axes.grid(visible=True, axis="x", linewidth=0.5, alpha=0.5)
-
-
-def _label(row: dict[str, Any]) -> str:
-    return Cell(row["model"], row["api_version"], row["image_size"]).label()

@@ -1,19 +1,21 @@
-"""The latencies that Roboflow's documentation gives, to put beside what was measured."""
+"""The latencies in Roboflow's documentation, to put beside what was measured."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rfhosted import hosted
+from rfhosted.display.tables import Row, Table
+from rfhosted.display.units import milliseconds
 from rfhosted.hosted import ApiVersion
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from rfhosted.latency.statistics import Statistics
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Published:
+@dataclass(frozen=True, repr=False)
+class Published(Table):
     """The documentation's table; shows itself as one.
 
     Attributes:
@@ -22,11 +24,11 @@ class Published:
 
     source: str = hosted.PUBLISHED_SOURCE
 
-    def rows(self) -> list[dict[str, Any]]:
+    def rows(self) -> list[Row]:
         """One dict a model: E2E and Exec of both versions in seconds, and the ratios v1/V2."""
         rows = []
         for model in hosted.PUBLISHED_LATENCIES:
-            row: dict[str, Any] = {"model": model}
+            row: Row = {"model": model}
             for version in (ApiVersion.V2, ApiVersion.V1):
                 found = hosted.published_latency(model, version)
                 row[f"{version}_e2e"], row[f"{version}_exec"] = found or (None, None)
@@ -35,40 +37,24 @@ class Published:
             rows.append(row)
         return rows
 
-    def to_pandas(self) -> pd.DataFrame:
-        """``rows()`` as a DataFrame; pandas is in the extra ``lab``."""
-        import pandas as pd
+    def _title(self) -> str:
+        return f"Published latencies in ms, and the ratios v1/V2 ({self.source})"
 
-        return pd.DataFrame(self.rows())
-
-    def __repr__(self) -> str:
-        from rfhosted.display import html
-
-        return f"{self._caption()}\n{html.text_table(self._shown())}"
-
-    def _repr_html_(self) -> str:
-        from rfhosted.display import html
-
-        return html.table(self._shown(), self._caption())
-
-    def _caption(self) -> str:
-        return f"Published latencies in ms, and v1 as a multiple of V2 ({self.source})"
-
-    def _shown(self) -> list[dict[str, Any]]:
+    def _readable(self) -> list[Row]:
         return [
             {
-                name: f"{value * 1000:.0f}" if name.endswith(("_e2e", "_exec")) else value
+                name: milliseconds(value, unit="") if name.endswith(("_e2e", "_exec")) else value
                 for name, value in row.items()
             }
             for row in self.rows()
         ]
 
 
-def published_e2e(row: dict[str, Any]) -> float | None:
-    """What the documentation gives for a row's model and version, seconds."""
-    if row.get("stand_in"):  # another model answered
+def published_e2e(row: Statistics) -> float | None:
+    """What the documentation gives for the model and version of a cell, in seconds."""
+    if row.stand_in or not row.model or not row.api_version:  # a stand-in is another model
         return None
-    found = hosted.published_latency(row["model"], ApiVersion(row["api_version"]))
+    found = hosted.published_latency(row.model, row.api_version)
     return found[0] if found else None
 
 

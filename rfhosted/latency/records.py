@@ -1,31 +1,45 @@
-"""What was asked and what came of it, request by request: plain values."""
+"""What a benchmark requested and what came of it: plain values, in memory and in a file."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any, Self
+import re
+import types
+from dataclasses import asdict, dataclass, field, is_dataclass
+from typing import Any, get_args, get_origin, get_type_hints
 
-from rfhosted.prediction import Timing
+from rfhosted.endpoints.call import Call
+from rfhosted.hosted import ApiVersion
+from rfhosted.prediction import Timing  # noqa: TC001 - from_json needs it at run time
+
+#: Most seconds or bytes that a file may hold: what is more is damage.
+_MOST = 1e12
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
-    """One combination that is measured.
+class Settings:
+    """How a benchmark was measured.
 
     Attributes:
-        model: As the user named it.
-        api_version: "v1" or "v2".
-        image_size: Longest side sent, in pixels; "original"; None for automatic.
+        day: ISO date (UTC) on which it began.
+        hosts: Names of the servers.
+        stand_ins: Requested model -> local model that was used instead.
+        billable_cells: Number of cells whose requests are billed.
+        simulated: Whether the server was a simulator.
+        requests: Measured requests of each cell, as planned.
+        concurrency: Clients of a closed loop.
+        rate: Requests a second of an open loop; None for a closed loop.
+        warmup: Requests of each cell before it is measured, as planned.
     """
 
-    model: str
-    api_version: str
-    image_size: int | str | None = None
-
-    def label(self) -> str:
-        """The cell in words: ``yolov8n-640, v2, 320 px``."""
-        size = f"{self.image_size} px" if isinstance(self.image_size, int) else self.image_size
-        return ", ".join(filter(None, (self.model, self.api_version, size)))
+    day: str
+    hosts: tuple[str, ...]
+    stand_ins: dict[str, str] = field(default_factory=dict)
+    billable_cells: int = 0
+    simulated: bool = False
+    requests: int = 0
+    concurrency: int = 1
+    rate: float | None = None
+    warmup: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,19 +47,19 @@ class Measurement:
     """One request.
 
     Attributes:
-        cell: What it asked.
+        cell: What was requested: model, API version and image size.
         began: Seconds from the start of the run.
-        busy: Seconds of the client that it took, own work included.
+        busy: Seconds that it took the client, its own work included.
         warmup: Whether it only warms up.
-        timing: Where the time went; None where it failed.
-        late: Seconds from when it was due to its beginning; 0 in a closed loop.
-        error: Kind of the failure: ``ModelNotReadyError 503``; None for an answer.
-        bytes_up: Bytes of the request's body; None where none was made.
-        bytes_down: Bytes of the answer's body, decompressed.
-        simulated: Which times a simulator pretended, in words.
+        timing: Where the time went; None where the request failed.
+        late: Seconds from when it was due to its start; 0 in a closed loop.
+        error: Kind of the failure: ``ModelNotReadyError 503``; None for a success.
+        bytes_up: Bytes of the request's body; None where it could not be made.
+        bytes_down: Bytes of the response's body, decompressed.
+        simulated: In words, which times a simulator used; None for a real model.
     """
 
-    cell: Cell
+    cell: Call
     began: float
     busy: float
     warmup: bool = False
@@ -68,17 +82,51 @@ class Measurement:
 
     @property
     def counts(self) -> bool:
-        """Whether it enters the latency figures: an answer, warm, no warm-up."""
+        """Whether it enters the latencies: a success, warm, no warm-up."""
         return self.timing is not None and not self.warmup and not self.cold
 
     def to_json(self) -> dict[str, Any]:
         """As plain values, for a file."""
-        return asdict(self)
+        return asdict(self) | {"cell": identity(self.cell)}
 
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Self:
-        """The reverse of ``to_json``."""
-        timing = data["timing"] and Timing(
-            **data["timing"] | {"retries": tuple(data["timing"]["retries"])}
-        )
-        return cls(**data | {"cell": Cell(**data["cell"]), "timing": timing})
+
+def identity(cell: Call) -> dict[str, Any]:
+    """The fields of a call that tell cells apart."""
+    return {name: getattr(cell, name) for name in ("model", "api_version", "image_size")}
+
+
+def label(cell: Call) -> str:
+    """A cell in words: ``yolov8n-640, v2, 320 px``."""
+    size = f"{cell.image_size} px" if isinstance(cell.image_size, int) else cell.image_size
+    return ", ".join(filter(None, (cell.model, cell.api_version, size)))
+
+
+def from_json(kind: Any, value: Any) -> Any:
+    """A value of a file as the dataclass, or as the type of its field, that was written.
+
+    Raises:
+        ValueError, TypeError, AttributeError, KeyError: The value is of another type, has other
+            fields, or is a number that no time and no size can be.
+    """
+    if kind is Call:
+        size = value["image_size"]
+        if not re.fullmatch(r"[\w./-]{1,200}", value["model"]):
+            raise ValueError("a cell has no model id")
+        size = from_json(int, size) if isinstance(size, int) else size
+        return Call(value["model"], None, ApiVersion(value["api_version"]), size)
+    if isinstance(kind, type) and is_dataclass(kind):
+        kinds = get_type_hints(kind)
+        return kind(**{name: from_json(kinds[name], part) for name, part in value.items()})
+    options, outer = get_args(kind), get_origin(kind)
+    if outer is types.UnionType:  # all of ours are "… | None"
+        return None if value is None else from_json(options[0], value)
+    if outer is tuple and isinstance(value, list):
+        return tuple(from_json(options[0], part) for part in value)
+    if outer is dict and isinstance(value, dict):
+        return {name: from_json(options[1], part) for name, part in value.items()}
+    if kind in (int, float):
+        if type(value) not in (int, kind) or not 0 <= value <= _MOST:
+            raise ValueError(f"{str(value)[:40]!r} is not a time, a size or a number")
+    elif type(value) is not kind:
+        raise TypeError(f"{kind} cannot be {str(value)[:40]!r}")
+    return value

@@ -1,4 +1,4 @@
-"""A client whose server pretends its times: for lessons offline, and to check the measuring."""
+"""A client whose server simulates its times: for lessons offline, and to test the benchmark."""
 
 from __future__ import annotations
 
@@ -52,10 +52,10 @@ class Simulated:
 
 @contextlib.contextmanager
 def simulated(simulation: Simulation | None = None) -> Iterator[Client]:
-    """A client of a simulator, as long as the context lasts; everything that it answers says so.
+    """A client of a simulator, as long as the context lasts; each of its responses says so.
 
     Args:
-        simulation: Which times; None for those that the documentation publishes, model by model.
+        simulation: The times; None for those that the documentation publishes, model by model.
 
     Yields:
         The client, for ``rfhosted.benchmark(..., client=client)`` or to predict with.

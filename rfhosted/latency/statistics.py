@@ -1,98 +1,167 @@
-"""From samples to figures. Failed requests, warm-ups and cold starts never enter a latency."""
+"""From measurements to statistics. Failures, warm-ups and cold starts never enter a latency."""
 
 from __future__ import annotations
 
 import statistics
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+from rfhosted.prediction.timing import PARTS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import numpy.typing as npt
 
-    from rfhosted.latency.records import Cell, Measurement
+    from rfhosted.endpoints.call import Call
+    from rfhosted.hosted import ApiVersion
+    from rfhosted.images.upload import ImageSize
+    from rfhosted.latency.records import Measurement
 
     Floats = npt.NDArray[np.float64]
 
-#: Of all samples that could have been drawn, how many are drawn, and the middle that is told.
+#: Bootstrap samples, and the percentiles of their medians that make a 95 % interval.
 _RESAMPLES, _LOW, _HIGH = 2000, 2.5, 97.5
-_PERCENTILES = (50, 90, 95, 99)
+#: Fewest values that have an interval.
+_FEWEST = 5
 
 
-def figures(cell: Cell, samples: Sequence[Measurement], clients: int | None) -> dict[str, Any]:
-    """A row of the table: seconds and bytes, None where unknown.
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """One cell of a benchmark: seconds, bytes, requests a second; None where unknown.
 
-    ``rate`` is what ``clients`` would get answered each second if they asked nothing but this cell;
-    in an open loop (no ``clients``), what was answered each second.
-
-    Args:
-        cell: Which.
-        samples: All of that cell.
-        clients: How many asked at once, each waiting for its answer; None for an open loop.
+    Attributes:
+        model: Its public name, or its id.
+        api_version: v1 or V2.
+        image_size: Longest side sent, in pixels; "original"; None for automatic.
+        n: Successes that the latencies are made of.
+        errors: Failed requests, warm-ups not counted.
+        error_kinds: Kind of failure -> number.
+        e2e_p50: Median of E2E; in an open loop, E2E counts from when the request was due.
+        e2e_p90: 90th percentile.
+        e2e_p95: 95th percentile.
+        e2e_p99: 99th percentile.
+        e2e_mean: Mean.
+        e2e_p50_low: Lower end of the 95 % confidence interval of the median.
+        e2e_p50_high: Its upper end.
+        exec_p50: Median of Exec, as the server reports it.
+        rate: Responses a second that the clients would get if they requested this cell alone; in
+            an open loop, those they got.
+        bytes_up: Median of the whole request body.
+        bytes_down: Median of the response body, decompressed.
+        late_max: Longest time from due to sent.
+        cold_starts: Successes that waited until the model was loaded, warm-ups included.
+        cold_e2e_mean: Mean E2E of those.
+        simulated: Whether a simulator chose the times.
+        stand_in: The local model that was used instead of the requested one.
     """
-    measured = [sample for sample in samples if not sample.warmup]
-    good = [sample for sample in measured if sample.counts]
-    failed = Counter(sample.error for sample in measured if sample.error)
-    e2e = [sample.e2e for sample in good if sample.e2e is not None]
-    low, high = median_interval(e2e)
-    cold = [sample.e2e for sample in samples if sample.cold and sample.e2e is not None]
-    row: dict[str, Any] = {
-        "model": cell.model,
-        "api_version": cell.api_version,
-        "image_size": cell.image_size,
-        "n": len(good),
-        "errors": sum(failed.values()),
-        "error_kinds": dict(failed),
-    }
-    for p in _PERCENTILES:
-        row[f"e2e_p{p}"] = float(np.percentile(e2e, p)) if e2e else None
-    return row | {
-        "e2e_mean": statistics.fmean(e2e) if e2e else None,
-        "e2e_p50_low": low,
-        "e2e_p50_high": high,
-        "exec_p50": _median([sample.timing.exec for sample in good if sample.timing]),
-        "rate": _rate(measured, clients),
-        "bytes_up": _median([sample.bytes_up for sample in good]),
-        "bytes_down": _median([sample.bytes_down for sample in good]),
-        "late_max": max((sample.late for sample in measured), default=None),
-        "cold_starts": len(cold),
-        "cold_e2e_mean": statistics.fmean(cold) if cold else None,
-        "simulated": any(sample.simulated for sample in samples),
-    }
+
+    model: str | None
+    api_version: ApiVersion | None
+    image_size: ImageSize
+    n: int
+    errors: int
+    error_kinds: dict[str, int]
+    e2e_p50: float | None
+    e2e_p90: float | None
+    e2e_p95: float | None
+    e2e_p99: float | None
+    e2e_mean: float | None
+    e2e_p50_low: float | None
+    e2e_p50_high: float | None
+    exec_p50: float | None
+    rate: float | None
+    bytes_up: float | None
+    bytes_down: float | None
+    late_max: float | None
+    cold_starts: int
+    cold_e2e_mean: float | None
+    simulated: bool
+    stand_in: str | None
+
+    @classmethod
+    def of(
+        cls,
+        cell: Call,
+        measurements: Sequence[Measurement],
+        *,
+        clients: int | None = 1,
+        stand_in: str | None = None,
+    ) -> Statistics:
+        """The statistics of one cell.
+
+        Args:
+            cell: What was requested.
+            measurements: All of that cell.
+            clients: How many sent requests at once, each waiting for its response; None for an
+                open loop.
+            stand_in: The local model that was used instead.
+        """
+        measured = [m for m in measurements if not m.warmup]
+        good = [m for m in measured if m.counts]
+        failed = Counter(m.error for m in measured if m.error)
+        e2e = [m.e2e for m in good if m.e2e is not None]
+        cold = [m.e2e for m in measurements if m.cold and m.e2e is not None]
+        p50, p90, p95, p99 = map(float, np.percentile(e2e, [50, 90, 95, 99])) if e2e else [None] * 4
+        low, high = median_interval(e2e)
+        return cls(
+            model=cell.model,
+            api_version=cell.api_version,
+            image_size=cell.image_size,
+            n=len(good),
+            errors=sum(failed.values()),
+            error_kinds=dict(failed),
+            e2e_p50=p50,
+            e2e_p90=p90,
+            e2e_p95=p95,
+            e2e_p99=p99,
+            e2e_mean=_mean(e2e),
+            e2e_p50_low=low,
+            e2e_p50_high=high,
+            exec_p50=_median([m.timing.exec for m in good if m.timing]),
+            rate=_rate(measured, clients),
+            bytes_up=_median([m.bytes_up for m in good]),
+            bytes_down=_median([m.bytes_down for m in good]),
+            late_max=max((m.late for m in measured), default=None),
+            cold_starts=len(cold),
+            cold_e2e_mean=_mean(cold),
+            simulated=any(m.simulated for m in measurements),
+            stand_in=stand_in,
+        )
 
 
-def parts(samples: Sequence[Measurement]) -> dict[str, float | None]:
-    """Mean of each part of the way, seconds: unlike medians, means add up.
+def parts(measurements: Sequence[Measurement]) -> dict[str, float | None]:
+    """Mean seconds of each part of a request's time: unlike medians, means add up.
 
-    ``late`` comes first. A part that one answer does not tell is None; what E2E has besides the
-    known parts is ``untold``.
+    ``late`` comes first, then PARTS; ``other`` is what E2E has besides the known parts. A part that
+    one response does not report is None.
     """
-    good = [sample for sample in samples if sample.counts]
-    told: dict[str, float | None] = {"late": _mean([sample.late for sample in good])}
-    each = [sample.timing.parts() for sample in good if sample.timing]
-    names = list(each[0]) if each else []
-    told |= {name: _mean([one[name] for one in each]) for name in names}
-    e2e = _mean([sample.e2e for sample in good])
-    inside = sum(told[name] or 0.0 for name in told if name not in ("prepare", "parse"))
-    told["untold"] = None if e2e is None else max(0.0, e2e - inside)
-    return told
+    good = [m for m in measurements if m.counts]
+    each = [m.timing.parts() for m in good if m.timing]
+    means = {"late": _mean([m.late for m in good])}
+    means |= {name: _mean([one[name] for one in each]) for name in PARTS}
+    e2e = _mean([m.e2e for m in good])
+    known = sum(means[name] or 0.0 for name in means if name not in ("prepare", "parse"))
+    return means | {"other": None if e2e is None else max(0.0, e2e - known)}
 
 
 def median_interval(values: Sequence[float]) -> tuple[float | None, float | None]:
-    """Where the median lies, with 95 % confidence, by bootstrap; None for fewer than 5 values."""
-    if len(values) < 5:
+    """95 % confidence interval of the median, by bootstrap; None for fewer than 5 values."""
+    if len(values) < _FEWEST:
         return None, None
     low, high = np.percentile(_medians(values, 0), [_LOW, _HIGH])
     return float(low), float(high)
 
 
-def ratio_interval(values: Sequence[float], others: Sequence[float]) -> tuple[float, float] | None:
-    """Where the ratio of two medians lies, with 95 % confidence; None for fewer than 5 values."""
-    if min(len(values), len(others)) < 5:
-        return None
+def ratio_interval(
+    values: Sequence[float], others: Sequence[float]
+) -> tuple[float | None, float | None]:
+    """95 % confidence interval of the ratio of two medians; None for fewer than 5 values."""
+    if min(len(values), len(others)) < _FEWEST:
+        return None, None
     low, high = np.percentile(_medians(values, 1) / _medians(others, 2), [_LOW, _HIGH])
     return float(low), float(high)
 
@@ -103,14 +172,14 @@ def _medians(values: Sequence[float], seed: int) -> Floats:
 
 
 def _rate(measured: Sequence[Measurement], clients: int | None) -> float | None:
-    answered = sum(sample.timing is not None for sample in measured)
+    successes = sum(m.timing is not None for m in measured)
     if clients is None:
-        ends = [sample.began + sample.busy for sample in measured]
-        begins = [sample.began - sample.late for sample in measured]
+        ends = [m.began + m.busy for m in measured]
+        begins = [m.began - m.late for m in measured]
         seconds = max(ends, default=0.0) - min(begins, default=0.0)
     else:
-        seconds = sum(sample.busy for sample in measured) / clients
-    return answered / seconds if seconds > 0 else None
+        seconds = sum(m.busy for m in measured) / clients
+    return successes / seconds if seconds > 0 else None
 
 
 def _median(values: Sequence[float | None]) -> float | None:

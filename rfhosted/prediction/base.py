@@ -12,6 +12,7 @@ from rfhosted.display.tables import Row, Table
 from rfhosted.display.units import kilobytes, milliseconds
 from rfhosted.images.upload import scaled
 from rfhosted.outputs.files import write_whole
+from rfhosted.outputs.text import one_line
 from rfhosted.outputs.values import check_fraction
 
 if TYPE_CHECKING:
@@ -62,8 +63,9 @@ class Prediction(Table):
 
     @property
     def simulated(self) -> str | None:
-        """Which times a simulator pretended, in words; None where a model answered."""
-        return self.raw.get("simulated") if isinstance(self.raw, dict) else None
+        """In words, which times a simulator used; None for the response of a model."""
+        label = self.raw.get("simulated") if isinstance(self.raw, dict) else None
+        return one_line(label) if isinstance(label, str) else None
 
     @property
     def image(self) -> Image.Image:

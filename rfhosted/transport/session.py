@@ -27,6 +27,7 @@ from rfhosted.errors import (
     error_for,
     message_in,
 )
+from rfhosted.outputs.limits import LONGEST_TIME
 from rfhosted.transport.connection import Adapter, Stop, Try
 
 if TYPE_CHECKING:
@@ -111,12 +112,15 @@ class Reply:
         )
 
 
-def seconds_of(told: Any) -> float | None:
-    """Seconds that a body or a header tells; None where that is no number."""
-    try:
-        return float(told)
-    except (TypeError, ValueError):
+def seconds_of(reported: Any) -> float | None:
+    """Seconds that a body or a header reports; None for what no time is: NaN, negative, years."""
+    if isinstance(reported, bool):
         return None
+    try:
+        seconds = float(reported)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return seconds if 0 <= seconds <= LONGEST_TIME else None
 
 
 @dataclass(frozen=True, slots=True)

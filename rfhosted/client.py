@@ -39,8 +39,8 @@ class Client:
     holds no key: where it is loaded, the key is looked for again.
 
     Args:
-        api_key: Else ROBOFLOW_API_KEY, else ``.env`` in the working directory, else Colab's secret
-            of that name, else none.
+        api_key: Text, bytes or a SecretStr; else ROBOFLOW_API_KEY, else ``.env`` in the working
+            directory, else Colab's secret of that name, else none.
         api_version: "v2" or "v1"; ``predict`` may choose another.
         base_url: One server for every task and both versions (self-hosted, dedicated). An address
             of the hosted API is known as such and settles version and region.
@@ -66,7 +66,7 @@ class Client:
 
     def __init__(
         self,
-        api_key: str | ApiKey | None = None,
+        api_key: str | bytes | ApiKey | None = None,
         *,
         api_version: ApiVersion | str = ApiVersion.V2,
         base_url: str | None = None,
@@ -75,13 +75,13 @@ class Client:
         retries: int = 3,
         transport: SupportsSend | None = None,
     ) -> None:
-        # First of all, so that no traceback of what follows shows a key among its variables.
-        if isinstance(api_key, str):
-            api_key = ApiKey(api_key.strip()) if api_key.strip() else None
-        self._key = api_key or find_key()
+        try:
+            self._key = find_key(api_key)
+            self.base_url = checked_base_url(base_url)
+        finally:
+            del api_key, base_url  # both may hold a key, and tracebacks show variables
         self.api_version = ApiVersion(api_version)
         self.region = Region(region)
-        self.base_url = checked_base_url(base_url)
         if self.base_url and (known := hosted.hosted_version(self.base_url)):
             self.api_version, self.region = known
         self.timeout = _checked_timeout(timeout)
@@ -141,7 +141,10 @@ class Client:
             AuthenticationError, UnsupportedError, ValueError, TypeError: As ``Client``.
         """
         settings = {"api_key": self._key, "transport": self._custom_transport or self._http}
-        return Client(**settings | self._settings() | changes)
+        try:
+            return Client(**settings | self._settings() | changes)
+        finally:
+            changes.clear()  # a key that was refused must not stand in a traceback
 
     def __repr__(self) -> str:
         if self.is_local:

@@ -1,7 +1,12 @@
-"""The API key: where it is looked for, and a wrapper that never shows it."""
+"""The API key: where it is found, and a wrapper that never shows it."""
 
 from __future__ import annotations
 
+import base64
+import functools
+import html.entities
+import io
+import json
 import os
 import re
 import sys
@@ -12,32 +17,57 @@ from typing import NoReturn
 from rfhosted.errors import AuthenticationError
 
 KEY_NAME = "ROBOFLOW_API_KEY"
-_colab_lock = threading.Lock()
+_JUNK = r"""(?:[\s"'`,;]|[^\x00-\x7f\w])*"""
+#: A key with what people copy along with it: quotes, a comma, invisible characters, its name.
+_TYPED = re.compile(
+    rf"""{_JUNK}(?:[?&]?(?:export\s+)?\w*api_key["']?\s*[=:]|bearer\s)?{_JUNK}(.*?){_JUNK}""",
+    re.IGNORECASE | re.DOTALL,
+)
+_VALID = re.compile(r"""(?:(?!["'`\\<>])[!-~]){1,500}""")
+#: Characters; what is shorter stands in other words too, and is not a real key.
+_SHORTEST_SECRET = 6
+_ESCAPES = ("%", "&", "\\u", "\\x", "\\/")
 
 
 class ApiKey:
-    """A key that shows itself nowhere: not in a repr, a traceback, a log or a pickle."""
+    """A key that shows itself nowhere: not in a repr, a traceback, a log or a pickle.
+
+    Args:
+        secret: Text, bytes, an object with ``get_secret_value`` (pydantic's SecretStr) or another
+            key. None and blank text make a key that is false: there is none.
+
+    Raises:
+        AuthenticationError: It holds characters that no key has.
+        TypeError: It is something else.
+    """
 
     __slots__ = ("__secret",)
 
-    def __init__(self, secret: str) -> None:
-        # A key of odd characters would be quoted in full by the HTTP library's own complaint.
-        readable = re.fullmatch(r"[!-~]+", secret)
-        self.__secret = secret if readable else ""
-        del secret
-        if not readable:
-            raise AuthenticationError(
-                "The API key holds spaces or characters that no key has",
-                advice="Copy it again from app.roboflow.com, Settings, API Keys.",
-            )
+    def __init__(self, secret: object = None) -> None:
+        self.__secret, problem = _read(secret)
+        del secret  # a traceback shows the variables of its frames
+        if problem:
+            raise problem
 
     def reveal(self) -> str:
         """The key itself, for the request that is about to leave."""
         return self.__secret
 
     def redact(self, text: str) -> str:
-        """The text with the key, should a server have repeated it, blotted out."""
-        return text.replace(self.__secret, "***")
+        """The text with ``***`` for the key, should a server have repeated it.
+
+        Found as it is, escaped for URLs, JSON or HTML, in UTF-16, in base64 and in hexadecimal.
+        """
+        if len(self.__secret) < _SHORTEST_SECRET:
+            return text
+        escaped = any(mark in text for mark in _ESCAPES)
+        for form in _forms(self.__secret):
+            if escaped or form in text:
+                text = _spelled(form).sub("***", text)
+        return text
+
+    def __bool__(self) -> bool:
+        return bool(self.__secret)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, ApiKey) and self.reveal() == other.reveal()
@@ -55,45 +85,103 @@ class ApiKey:
         return self
 
 
-def find_key() -> ApiKey | None:
-    """The key of this place: the environment's, else that of ``.env`` here, else Colab's."""
-    for look in (_from_environment, _from_dotenv, _from_colab):
-        if found := look().strip():
-            return ApiKey(found)
-    return None
+def find_key(given: object = None) -> ApiKey | None:
+    """The first key of: the one given, the environment, ``.env`` in this directory, Colab.
 
+    Args:
+        given: As ``ApiKey`` takes it.
 
-def _from_environment() -> str:
-    return os.environ.get(KEY_NAME, "")
-
-
-def _from_dotenv() -> str:
+    Raises:
+        AuthenticationError, TypeError: As ``ApiKey``.
+    """
     try:
-        text = Path(".env").read_text("utf-8")
-    except (OSError, UnicodeDecodeError):
-        return ""
-    line = re.search(
-        rf"^\s*(?:export\s+)?{KEY_NAME}\s*=\s*([\"']?)([^\"'\s#]+)\1", text, re.MULTILINE
+        key = ApiKey(given)
+    finally:
+        del given
+    for look in (_from_environment, _from_dotenv, _from_colab):
+        key = key or ApiKey(look())
+    return key or None
+
+
+def _read(secret: object) -> tuple[str, Exception | None]:
+    """The key in what was given, or what is wrong with it; raises nothing, to show nothing."""
+    if isinstance(secret, ApiKey):
+        return secret.reveal(), None
+    if callable(unwrap := getattr(secret, "get_secret_value", None)):
+        secret = unwrap()
+    if isinstance(secret, (bytes, bytearray)):
+        secret = secret.decode("utf-8", "replace")
+    if not isinstance(secret, str | None):
+        return "", TypeError(f"api_key must be a string, not {type(secret).__name__}.")
+    typed = _TYPED.fullmatch((secret or "")[:1000])
+    key = typed[1] if typed else ""
+    if not key or _VALID.fullmatch(key):
+        return key, None
+    return "", AuthenticationError(
+        "The API key holds spaces or characters that no key has",
+        advice="Copy it again from app.roboflow.com, Settings, API Keys.",
     )
-    return line[2] if line else ""
 
 
-def _from_colab() -> str:
-    # Colab answers in the main thread alone, may show a dialog and is not thread-safe.
+@functools.cache
+def _forms(secret: str) -> list[str]:
+    """The key, and what it is in UTF-16, in hexadecimal and at each place of a base64 text."""
+    raw = secret.encode()
+    forms = [secret, "\0".join(secret), raw.hex(), raw.hex().upper()]
+    for before in range(3):
+        encoded = base64.b64encode(bytes(before) + raw).decode()
+        # Without the characters that the neighbours of the key have a part in.
+        core = encoded[-(-before * 8 // 6) : (before + len(raw)) * 8 // 6]
+        forms += dict.fromkeys((core, core.replace("+", "-").replace("/", "_")))
+    return forms
+
+
+@functools.cache
+def _spelled(form: str) -> re.Pattern[str]:
+    """A text of ASCII, whichever of its characters are escaped: ``a``, ``%61``, ``&#x61;``."""
+    return re.compile("".join(map(_spelled_character, form)))
+
+
+def _spelled_character(character: str) -> str:
+    code = "".join(f"[{d}{d.upper()}]" for d in f"{ord(character):02x}")
+    names = [name for name, text in html.entities.html5.items() if text == character]
+    entity = "|".join([f"#0{{0,6}}{ord(character)};?", f"#[xX]0{{0,6}}{code};?", *names])
+    itself = re.escape(character)
+    # Escapes may be escaped again. All repeats have an end, to stay linear.
+    return (
+        rf"(?:{itself}|%(?:25){{0,4}}{code}|\\\\{{0,3}}(?:u00{code}|x{code}|{itself})"
+        rf"|&(?:amp;){{0,4}}(?:{entity}))"
+    )
+
+
+def _from_environment() -> str | None:
+    return os.environ.get(KEY_NAME)
+
+
+def _from_dotenv() -> str | None:
+    try:
+        with Path(".env").open("rb") as file:
+            data = file.read(1_000_000)
+    except OSError:
+        return None
+    from dotenv import dotenv_values
+
+    # Notepad writes a byte-order mark, PowerShell UTF-16; a comment may hold letters of Latin-1.
+    text = data.decode(json.detect_encoding(data), "replace")
+    return dotenv_values(stream=io.StringIO(text)).get(KEY_NAME)
+
+
+def _from_colab() -> str | ApiKey | None:
+    # Colab replies in the main thread only, and may show a dialog.
     on_main = threading.current_thread() is threading.main_thread()
-    if "google.colab" not in sys.modules or not on_main:
-        return ""
-    with _colab_lock:
-        if "secret" not in _colab_answer:
-            from google.colab import userdata
-
-            try:
-                _colab_answer["secret"] = ApiKey(userdata.get(KEY_NAME))
-            except Exception:  # noqa: BLE001 - no secret, no access, a timeout: each means "none here"
-                _colab_answer["secret"] = None
-    answer = _colab_answer["secret"]
-    return answer.reveal() if answer else ""
+    return _colab_key() if on_main and "google.colab" in sys.modules else None
 
 
-#: What Colab said, asked once: a second dialog would be in the way.
-_colab_answer: dict[str, ApiKey | None] = {}
+@functools.cache  # a second dialog would be in the way
+def _colab_key() -> ApiKey | None:
+    from google.colab import userdata
+
+    try:
+        return ApiKey(userdata.get(KEY_NAME))
+    except Exception:  # noqa: BLE001 - no secret, no access, a timeout: each means that there is no key
+        return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import io
 import json
 import logging
@@ -16,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from rfhosted import Client, HostedError
-from rfhosted.keys import ApiKey, find_key
+from rfhosted.keys import _colab_key
 from support.leaks import chain
 from support.recordings import IMAGES
 from support.scripted import Response
@@ -40,12 +39,13 @@ def keyed(request, monkeypatch, tmp_path):
         module.userdata = type("userdata", (), {"get": staticmethod(lambda name: CANARY)})
         monkeypatch.setitem(sys.modules, "google", type(sys)("google"))
         monkeypatch.setitem(sys.modules, "google.colab", module)
-        monkeypatch.setattr("rfhosted.keys._colab_answer", {})
+        _colab_key.cache_clear()
 
     def make(**more) -> Client:
         return Client(**options, **more)
 
-    return make
+    yield make
+    _colab_key.cache_clear()
 
 
 def test_the_key_arrives(scripted, keyed) -> None:
@@ -131,31 +131,6 @@ def test_bad_arguments_beside_a_key_do_not_tell_it() -> None:
         ]
         assert ours
         assert CANARY not in "".join(ours) + str(caught.value)
-
-
-@pytest.mark.parametrize("key", [f"{CANARY} x", f"{CANARY}\nx", f"{CANARY}é"])
-def test_a_key_that_is_none_is_not_repeated(key) -> None:
-    with pytest.raises(HostedError, match="spaces or characters") as caught:
-        ApiKey(key)
-    assert CANARY not in str(caught.value)
-
-
-def test_the_wrapper() -> None:
-    key = ApiKey(CANARY)
-    assert CANARY not in f"{key} {key!r} {key.__reduce__.__doc__} {dir(key)}"
-    assert copy.deepcopy(key) is key
-    assert key == ApiKey(CANARY) != ApiKey("other")
-    assert len({key, ApiKey(CANARY)}) == 1
-
-
-def test_the_order_of_places(monkeypatch, tmp_path) -> None:
-    assert find_key() is None
-    (tmp_path / ".env").write_text("ROBOFLOW_API_KEY=fromdotenv\n")
-    assert find_key().reveal() == "fromdotenv"
-    monkeypatch.setenv("ROBOFLOW_API_KEY", "fromenvironment")
-    assert find_key().reveal() == "fromenvironment"
-    assert Client("fromargument")._key.reveal() == "fromargument"
-    assert Client("  ")._key.reveal() == "fromenvironment"
 
 
 def test_a_notebook_with_a_key_does_not_hold_it(monkeypatch, scripted) -> None:

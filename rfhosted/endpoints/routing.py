@@ -120,12 +120,19 @@ def checked_base_url(url: str | None) -> str | None:
     """
     if url is None:
         return None
+    if problem := _base_url_problem(url):
+        del url  # tracebacks show variables
+        raise ValueError(problem)
+    return url.strip().rstrip("/")
+
+
+def _base_url_problem(url: str) -> str | None:
     parts = _split(url)
     if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("base_url must look like http://host:port.")
+        return "base_url must look like http://host:port."
     if parts.query or parts.fragment or "@" in parts.netloc:
-        raise ValueError("base_url must not hold a key, a user or a password: pass api_key=.")
-    return url.strip().rstrip("/")
+        return "base_url must not hold a key, a user or a password: pass api_key=."
+    return None
 
 
 def _split(url: str) -> SplitResult | None:

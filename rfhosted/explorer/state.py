@@ -193,7 +193,10 @@ class ExplorerState:
         Raises:
             AuthenticationError: The key holds characters that no key has.
         """
-        self.client = self.client.replace(api_key=api_key)
+        try:
+            self.client = self.client.replace(api_key=api_key)
+        finally:
+            del api_key  # no traceback shows it
         self.notice = "The API key is set. It is kept only in the memory of this kernel."
         if (self.call.model or "").startswith(hosted.LOCAL_WORKSPACE + "/"):
             self.call = replace(self.call, model=None)

@@ -1,4 +1,6 @@
-"""The embedded server: the wire of v1 and V2 and real small models, on this machine, without a key.
+"""The embedded server: the image route of v1 and V2 with small models that run locally.
+
+Nothing of the client belongs in this room: the client reaches it by HTTP alone.
 
 Needs the extra ``local``: ``pip install "rfhosted[local]"``.
 """
@@ -8,7 +10,7 @@ from __future__ import annotations
 import importlib.util
 
 try:
-    for _name in ("onnxruntime", "python_multipart"):  # used late, missed early
+    for _name in ("onnxruntime", "python_multipart"):  # imported late, checked early
         if importlib.util.find_spec(_name) is None:
             raise ModuleNotFoundError(name=_name)  # noqa: TRY301  # one place writes the advice
     from rfhosted.local.server import LocalServer, serve

@@ -17,19 +17,19 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m rfhosted.local", description=main.__doc__)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen at (%(default)s)")
     parser.add_argument("--port", type=int, default=9001, help="0 takes a free one (%(default)s)")
-    parser.add_argument("--key", help="key that requests must bring; without it any or none")
+    parser.add_argument("--key", help="key that requests must have (default: any or none)")
     parser.add_argument(
         "--simulate",
         choices=["published", *PUBLISHED_LATENCIES],
-        help="pretend the documentation's latencies: of each model, or of one for all",
+        help="simulate the published latencies of each model, or those of one for all",
     )
     options = parser.parse_args()
     stop = threading.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, lambda *_: stop.set())
     with contextlib.ExitStack() as stack:
-        named = options.simulate
-        simulate = like_published(None if named == "published" else named) if named else None
+        name = options.simulate
+        simulate = like_published(None if name == "published" else name) if name else None
         try:
             server = stack.enter_context(
                 serve(options.host, options.port, options.key, simulate=simulate)

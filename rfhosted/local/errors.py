@@ -1,4 +1,4 @@
-"""Answers that are no success, as exceptions."""
+"""Responses that are no success, as exceptions; the statuses and words are the real server's."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from typing import Any, ClassVar
 
 
 class RefusedError(Exception):
-    """An answer that is no success.
+    """A response that is no success.
 
     Attributes:
         status: The HTTP status.
-        body: What the JSON body says.
-        headers: What the headers say besides.
+        body: The JSON body.
+        headers: Headers of the response besides the usual ones.
     """
 
     headers: ClassVar[dict[str, str] | None] = None
@@ -22,14 +22,14 @@ class RefusedError(Exception):
 
 
 class BadImageError(RefusedError):
-    """A picture that cannot be had or read."""
+    """An image that is missing, cannot be decoded or is too large to decode."""
 
     def __init__(self, cause: str) -> None:
         super().__init__(400, f"Could not load input image. Cause: {cause}")
 
 
 class TooLongError(RefusedError):
-    """A body over the limit, in the words of v1's gateway; nothing more of it is read."""
+    """A body over the limit, in the words of v1's gateway; the rest of it is not read."""
 
     headers: ClassVar[dict[str, str] | None] = {"connection": "close"}
 

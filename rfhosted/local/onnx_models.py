@@ -1,7 +1,7 @@
-"""The five ONNX networks, each called as it was trained. Pictures are uint8 RGB (height, width, 3).
+"""The five ONNX models, each run as it was trained. Images are uint8 RGB (height, width, 3).
 
-NOTICE names where they come from. A network is loaded when it is first asked for, once, and may be
-run by several threads at a time.
+NOTICE names where they come from. A model is loaded once, when it is first used, and several
+threads may run it at the same time.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ _SEMANTIC_LOGITS = "logits/semantic/BiasAdd:0"  # of deeplab, on a grid of 65 x 
 _SEMANTIC_SIDE = 513
 #: COCO numbers its classes 1 to 90 and left these out.
 _UNUSED_COCO_IDS = {12, 26, 29, 30, 45, 66, 68, 69, 71, 83}
-#: Pictures that are so many times larger than a network's input are averaged.
+#: Images that are so many times larger than a model's input are averaged.
 _SKIPS_PIXELS = 2.5
 _loading = threading.Lock()
-#: More at a time would be no faster on two cores, and one run of u2netp takes 0.4 GB.
+#: More at a time would be no faster on two cores, and one run of u2netp takes 0.3 GB.
 _turns = threading.BoundedSemaphore(2)
 
 
@@ -39,7 +39,7 @@ def labels(name: str) -> list[str]:
 
 
 def session(name: str) -> Any:
-    """The network's onnxruntime session; two first requests at once load it once."""
+    """The model's onnxruntime session; two first requests at once load it once."""
     with _loading:
         return _load(name)
 
@@ -50,8 +50,9 @@ def _load(name: str) -> Any:
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 2
-    # Threads that wait by spinning take the processor from the client of the same machine.
+    # Threads that wait by spinning take the processor from the client on the same computer.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.enable_cpu_mem_arena = False  # it would keep the 0.5 GB of u2netp's first run
     weights = (_FOLDER / "weights" / f"{name}.onnx").read_bytes()
     if name == "deeplab":
         weights += _one_more_output(_SEMANTIC_LOGITS)
@@ -59,13 +60,13 @@ def _load(name: str) -> Any:
 
 
 def _run(name: str, batch: npt.NDArray[Any]) -> Any:
-    network = session(name)
+    model = session(name)
     with _turns:
-        return network.run(None, {network.get_inputs()[0].name: batch})
+        return model.run(None, {model.get_inputs()[0].name: batch})
 
 
 def _one_more_output(tensor: str) -> bytes:
-    """What makes a network tell an inner tensor too: ModelProto{graph{output{name}}}.
+    """Bytes that make a model output an inner tensor too: ModelProto{graph{output{name}}}.
 
     Protocol buffers merge what is appended into what is there, so that the file stays as it came.
     """
@@ -76,10 +77,10 @@ def _one_more_output(tensor: str) -> bytes:
 
 
 def _shrunk(rgb: Pixels, size: tuple[int, int], interpolation: int = cv2.INTER_LINEAR) -> Pixels:
-    """A picture of (width, height) for a network, as it was trained where that loses no pixels.
+    """An image of (width, height) for a model, scaled as in training where that skips no pixels.
 
-    From large pictures the usual ways read a few pixels and skip the others: their grain would
-    decide what is found, and the same photo in two sizes would be two answers.
+    From large images the usual interpolations read a few pixels and skip the others: their grain
+    would decide what is detected, and the same photo in two sizes would give two results.
     """
     if min(rgb.shape[1] / size[0], rgb.shape[0] / size[1]) > _SKIPS_PIXELS:
         interpolation = cv2.INTER_AREA
@@ -90,7 +91,7 @@ def detect(rgb: Pixels) -> tuple[Floats, Floats]:
     """SSDLite MobileNetV2 on COCO, before any threshold.
 
     Returns:
-        Boxes (n, 4), x1 y1 x2 y2 in pixels of the picture, and scores (n, 80).
+        Boxes (n, 4), x1 y1 x2 y2 in pixels of the image, and scores (n, 80).
     """
     height, width = rgb.shape[:2]
     batch = _shrunk(rgb, (300, 300)).astype(np.float32)[None] / 127.5 - 1
@@ -103,7 +104,12 @@ def detect(rgb: Pixels) -> tuple[Floats, Floats]:
 def classify(rgb: Pixels) -> Floats:
     """EfficientNet-Lite0 on ImageNet: 1000 probabilities."""
     height, width = rgb.shape[:2]
-    ratio = 256 / min(height, width)
+    short = min(height, width)
+    # Only the middle is used. Without its ends, a strip of 2000 x 1 is not scaled to 512,000 x 256.
+    top, left = max(0, height // 2 - short), max(0, width // 2 - short)
+    rgb = rgb[top : top + 2 * short, left : left + 2 * short]
+    height, width = rgb.shape[:2]
+    ratio = 256 / short
     size = max(256, round(width * ratio)), max(256, round(height * ratio))
     scaled = _shrunk(rgb, size, cv2.INTER_CUBIC)
     top, left = (scaled.shape[0] - 224) // 2, (scaled.shape[1] - 224) // 2
@@ -117,8 +123,8 @@ def segment(rgb: Pixels) -> tuple[Pixels, Floats]:
     """DeepLabv3 MobileNetV2 on Pascal VOC.
 
     Returns:
-        Class ids, uint8 (height, width), and the softmax of the best class on the network's grid of
-        65 x 65, float32 in [0, 1], spread over the picture.
+        Class ids, uint8 (height, width), and the softmax of the best class on the model's grid of
+        65 x 65, float32 in [0, 1], stretched over the image.
     """
     height, width = rgb.shape[:2]
     ratio = _SEMANTIC_SIDE / max(height, width)
@@ -137,17 +143,17 @@ def pose(rgb: Pixels, box: Floats) -> Floats:
     """MoveNet Lightning on one person.
 
     Args:
-        rgb: The whole picture.
+        rgb: The whole image.
         box: The person, x1 y1 x2 y2 in pixels.
 
     Returns:
-        float32 (17, 3): x and y in pixels of the picture, score; in COCO's order.
+        float32 (17, 3): x and y in pixels of the image, score; in COCO's order.
     """
     side = max(2.0, 1.25 * float(max(box[2] - box[0], box[3] - box[1])))
     left, top = (box[0] + box[2] - side) / 2, (box[1] + box[3] - side) / 2
-    # A crop may reach over the edge; what is outside is black, as the network's padding is.
+    # A crop may reach over the edge; what is outside is black, as the model's padding is.
     scale = 192 / side
-    shift = (scale - 1) / 2  # pixels are where their middles are
+    shift = (scale - 1) / 2  # a pixel's coordinates are its centre's
     move = np.array([[scale, 0, shift - left * scale], [0, scale, shift - top * scale]])
     crop = cv2.warpAffine(rgb, move, (192, 192), flags=cv2.INTER_LINEAR)
     (points,) = _run("movenet", crop.astype(np.int32)[None])
@@ -155,13 +161,13 @@ def pose(rgb: Pixels, box: Floats) -> Floats:
     return np.stack([x * side + left, y * side + top, score], axis=1).astype(np.float32)
 
 
-def salient(rgb: Pixels) -> npt.NDArray[np.bool_]:
-    """U2-Net-p: where the main object of a picture is, bool (height, width)."""
+def salient(rgb: Pixels) -> Floats:
+    """U2-Net-p: how much each pixel belongs to the main object, (height, width) in [0, 1]."""
     height, width = rgb.shape[:2]
     batch = _shrunk(rgb, (320, 320)).astype(np.float32)
     batch = batch / max(1.0, float(batch.max()))
     mean, deviation = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
     batch = ((batch - mean) / deviation).transpose(2, 0, 1)[None].astype(np.float32)
-    found = _run("u2netp", batch)[0][0, 0]
-    found = (found - found.min()) / max(1e-6, float(found.max() - found.min()))
-    return np.asarray(cv2.resize(found, (width, height)) > 0.5, dtype=np.bool_)
+    saliency = _run("u2netp", batch)[0][0, 0]
+    saliency = (saliency - saliency.min()) / max(1e-6, float(saliency.max() - saliency.min()))
+    return np.asarray(cv2.resize(saliency, (width, height)), np.float32)

@@ -1,4 +1,4 @@
-"""``format=image``: the answer drawn by the server, as plainly as the real one does it."""
+"""``format=image``: predictions drawn by the server, as plainly as the real one does it."""
 
 from __future__ import annotations
 
@@ -11,26 +11,27 @@ import numpy as np
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from rfhosted.local.parameters import Parameters
+
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
+_THICKEST = 100  # pixels of a line; OpenCV itself refuses 32,768
 
 
-def render(
-    bgr: npt.NDArray[np.uint8], answer: dict[str, Any], *, labels: bool, stroke: int
-) -> bytes:
-    """The picture as a JPEG, with boxes, outlines, key points or class names.
+def render(rgb: npt.NDArray[np.uint8], response: dict[str, Any], parameters: Parameters) -> bytes:
+    """The image as a JPEG, with boxes, outlines, keypoints or the class name.
 
     Args:
-        bgr: uint8 (height, width, 3).
-        answer: A V2 answer of objects or of classes.
-        labels: Whether class names are written beside boxes.
-        stroke: Width of lines in pixels.
+        rgb: uint8 (height, width, 3).
+        response: A V2 response with detections or with classes, in pixels of ``rgb``.
+        parameters: Whether labels are written beside boxes, and the width of lines.
     """
-    canvas = bgr.copy()
-    if "top" in answer:
-        _write(canvas, f"{answer['top']} {answer['confidence']:.2f}", (0, 0), (255, 255, 255))
+    canvas = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR)
+    if "top" in response:
+        _write(canvas, f"{response['top']} {response['confidence']:.2f}", (0, 0), (255, 255, 255))
     else:
-        for item in answer["predictions"]:
-            _draw(canvas, item, labels=labels, stroke=max(1, stroke))
+        stroke = min(max(1, parameters.stroke), _THICKEST)
+        for item in response["predictions"]:
+            _draw(canvas, item, labels=parameters.labels, stroke=stroke)
     _, encoded = cv2.imencode(".jpg", canvas)
     return encoded.tobytes()
 
@@ -49,12 +50,12 @@ def _draw(canvas: Any, item: dict[str, Any], *, labels: bool, stroke: int) -> No
         _write(canvas, f"{item['class']} {item['confidence']:.2f}", (left, top), colour)
 
 
-def _write(canvas: Any, words: str, corner: tuple[int, int], colour: tuple[int, ...]) -> None:
-    """Dark words on a plate, which stands on the corner or, for want of room, hangs from it."""
-    (width, height), below = cv2.getTextSize(words, _FONT, 0.5, 1)
+def _write(canvas: Any, text: str, corner: tuple[int, int], colour: tuple[int, ...]) -> None:
+    """Dark text on a plate above the corner or, if there is no room, below it."""
+    (width, height), below = cv2.getTextSize(text, _FONT, 0.5, 1)
     left, bottom = max(0, corner[0]), corner[1]
     if bottom < height + 2 * below:
         bottom = max(0, bottom) + height + 2 * below
     plate = (left, bottom - height - 2 * below), (left + width, bottom)
     cv2.rectangle(canvas, *plate, colour, cv2.FILLED)
-    cv2.putText(canvas, words, (left, bottom - below), _FONT, 0.5, (0, 0, 0), 1, cv2.LINE_AA)
+    cv2.putText(canvas, text, (left, bottom - below), _FONT, 0.5, (0, 0, 0), 1, cv2.LINE_AA)

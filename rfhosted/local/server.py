@@ -28,7 +28,7 @@ class LocalServer:
     """A running server.
 
     Attributes:
-        url: Its address; the root behaves as V2, the same under ``/v1`` as v1.
+        url: Its URL; the root behaves as V2, ``/v1`` as v1.
     """
 
     url: str
@@ -42,24 +42,24 @@ def serve(
     *,
     simulate: Simulation | None = None,
 ) -> Iterator[LocalServer]:
-    """Serve the models of this machine as long as the context lasts.
+    """Serve the local models as long as the context lasts.
 
     Args:
-        host: Address to listen at; the default is reached from this machine alone.
+        host: Address to listen at. The default can be reached from the same computer only.
         port: Port; 0 takes a free one.
-        key: Key that every request must bring; None takes any or none.
-        simulate: Times to pretend, in place of asking the models; every answer then says so. With a
-            ``line`` the server is reached through that, at a port that is free.
+        key: Key that every request must have; None accepts any or none.
+        simulate: Latencies to simulate, instead of running the models; every response then says
+            so. With a ``line``, ``url`` is the other end of that link, on a free port.
 
     Yields:
         The server, ready.
 
     Raises:
-        OSError: The port is taken, or the address is not of this machine.
+        OSError: The port is taken, or the address does not belong to this computer.
         RuntimeError: The server did not start; its log says why.
     """
     with contextlib.ExitStack() as stack:
-        url = stack.enter_context(running(build_app(key, simulate=simulate), host, port))
+        url = stack.enter_context(running(build_app(key, host, simulate=simulate), host, port))
         if simulate and simulate.line:
             url = stack.enter_context(slowed(simulate.line, url))
         yield LocalServer(url)
@@ -67,19 +67,19 @@ def serve(
 
 @contextlib.contextmanager
 def running(app: Starlette, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
-    """Run an application in a thread; its address. The rest is as ``serve`` has it."""
+    """Run an application in a thread, and yield its URL; the rest is as in ``serve``."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as listener:
         if os.name == "posix":  # elsewhere it would let two servers share one port
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        # asyncio sets it only on sockets of an explicit protocol; without it an answer's body waits
-        # some 40 ms for the client to acknowledge its head.
+        # asyncio sets it only on sockets of an explicit protocol; without it a response's body
+        # waits about 40 ms until the client has acknowledged the headers.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         listener.bind((host, port))
         listener.listen(128)
         config = uvicorn.Config(
             app,
-            log_config=None,  # the logging of this process is its user's
+            log_config=None,  # logging in this process belongs to its user
             access_log=False,  # it would hold the query, and with it the key
             ws="none",
             lifespan="off",

@@ -1,12 +1,11 @@
-"""Simulated answers: given times of network, queueing and Exec, no network of neurons at all.
+"""Simulated responses: given latencies of network, queue and model, without running any model.
 
-Every answer says so, in its header and in its body.
+Every response says so, in its header and in its body.
 """
 
 from __future__ import annotations
 
 import asyncio
-import io
 import math
 import random
 import time
@@ -14,29 +13,28 @@ import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from PIL import Image
 from starlette.responses import JSONResponse
 
 from rfhosted import hosted
 from rfhosted.hosted import ApiVersion
-from rfhosted.local.errors import BadImageError, RefusedError
+from rfhosted.local.errors import RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-#: Says in a header, on every answer, that it is simulated.
+#: The header of every simulated response.
 HEADER = "x-rfhosted-simulated"
 EVERY_MODEL = "*"
 
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """What one model takes on one version.
+    """The latency of one model on one API version.
 
     Attributes:
-        exec: Median seconds of the model's own work.
-        overhead: Median seconds of what comes before it: network, routing, other people's load.
-        spread: Sigma of the lognormal distributions around both; 0 makes every answer equal.
+        exec: Median Exec latency in seconds: the model's own work.
+        overhead: Median seconds of what comes before it: network, routing, other users' load.
+        spread: Sigma of the lognormal distributions around both; 0 makes all latencies equal.
     """
 
     exec: float = 0.02
@@ -46,12 +44,12 @@ class Times:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """The way to the server. The making of a connection stays as fast as this machine's.
+    """The network link to the server. Opening a connection stays as fast as on loopback.
 
     Attributes:
-        up: Bytes a second to the server.
-        down: Bytes a second back.
-        round_trip: Seconds there and back.
+        up: Upload, bytes per second.
+        down: Download, bytes per second.
+        round_trip: Round-trip time in seconds.
     """
 
     up: float = math.inf
@@ -61,18 +59,18 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Simulation:
-    """What the embedded server is to pretend.
+    """What the embedded server simulates.
 
     Attributes:
-        times: Model id of two segments, or EVERY_MODEL -> version -> times.
-        workers: How many requests are worked on at once; the others queue.
-        line: The way to the server; None for none but this machine's own.
-        load: Seconds that a model's first request waits for its loading; 0 for no cold start.
-        error_rate: Share of the requests that are refused, in [0, 1].
-        error_status: With which HTTP status.
-        stall: (seconds after the first request, seconds long): a time in which nothing is answered.
-        label: In words, for captions.
-        seed: Of everything random.
+        times: Model id of two segments, or EVERY_MODEL -> API version -> times.
+        workers: How many requests run at the same time; the others wait in a queue.
+        line: The network link to the server; None for loopback alone.
+        load: Seconds of a cold start, which a model's first request waits for; 0 for none.
+        error_rate: Share of the requests that fail, in [0, 1].
+        error_status: HTTP status of those that fail.
+        stall: (seconds after the first request, seconds long): a time without any response.
+        label: A name for captions.
+        seed: Seed of everything random.
     """
 
     times: Mapping[str, Mapping[ApiVersion, Times]] = field(
@@ -89,21 +87,22 @@ class Simulation:
 
 
 def like_published(model: str | None = None, *, spread: float = 0.15, **options: Any) -> Simulation:
-    """A simulation whose medians are those of the documentation.
+    """A simulation with the median latencies that Roboflow's documentation publishes.
 
-    What E2E has besides Exec is overhead; what of it was network, the documentation does not say.
+    The difference between E2E and Exec is overhead; the documentation does not say how much of it
+    was network.
 
     Args:
-        model: A public name, which every model then behaves as; None for each as itself.
-        spread: Sigma of the lognormal distributions; a guess, the documentation gives none.
+        model: A public model name whose latency all models get; None gives each its own.
+        spread: Sigma of the lognormal distributions; a guess, the documentation has none.
         options: Other fields of ``Simulation``.
 
     Raises:
-        ValueError: The documentation gives no latency of that model.
+        ValueError: The documentation has no latency of that model.
     """
     if model is not None and model not in hosted.PUBLISHED_LATENCIES:
         names = ", ".join(hosted.PUBLISHED_LATENCIES)
-        raise ValueError(f"No latency of {model!r} is published; there are {names}.")
+        raise ValueError(f"No latency is published for {model!r}, only for {names}.")
     times = {}
     for name in hosted.PUBLISHED_LATENCIES if model is None else [model]:
         key = hosted.aliases()[name] if model is None else EVERY_MODEL
@@ -113,13 +112,14 @@ def like_published(model: str | None = None, *, spread: float = 0.15, **options:
 
 
 def _fitted(model: str, version: ApiVersion, spread: float) -> Times:
-    found = hosted.published_latency(model, version)
-    assert found is not None  # noqa: S101  # the names come from the same table
-    return Times(exec=found[1], overhead=found[0] - found[1], spread=spread)
+    published = hosted.published_latency(model, version)
+    assert published is not None  # noqa: S101  # the names come from the same table
+    e2e, exec_time = published
+    return Times(exec=exec_time, overhead=e2e - exec_time, spread=spread)
 
 
 class Simulator:
-    """Answers as a simulation has it; lives in the server's event loop."""
+    """Responds as a simulation says; lives in the server's event loop."""
 
     def __init__(self, simulation: Simulation) -> None:
         self._simulation = simulation
@@ -128,61 +128,58 @@ class Simulator:
         self._first: float | None = None
         self._loaded: set[str] = set()
 
-    async def answer(
-        self, state: dict[str, Any], image: bytes, version: ApiVersion
+    async def respond(
+        self, state: dict[str, Any], model_id: str, version: ApiVersion, size: tuple[int, int]
     ) -> JSONResponse:
-        """An object-detection answer that found nothing, in its own time.
+        """An object detection response without detections, after its simulated latency.
 
         Args:
-            state: The request's, with the model id; a cold start and the label are written into it.
-            image: The picture's file, of which the size alone is read.
-            version: v1 or V2.
+            state: The request's; model id, label and a cold start are written into it.
+            model_id: The model of the request.
+            version: The API version of the request.
+            size: (width, height) of the image.
 
         Raises:
-            RefusedError: No picture, an unknown model, or an error by choice.
+            RefusedError: An unknown model, or a simulated error.
         """
-        wanted, now = self._simulation, time.perf_counter()
-        state["simulated"] = wanted.label  # of refusals too
+        simulation, now = self._simulation, time.perf_counter()
+        state["simulated"] = simulation.label  # of errors too
         self._first = now if self._first is None else self._first
-        models = wanted.times
-        times = (models.get(state["model_id"]) or models.get(EVERY_MODEL) or {}).get(version)
-        if times is None:
-            raise RefusedError(404, "The simulation knows no times of that model.")
-        size = _size(image)
-        # Drawn before anything is waited for, so that a seed gives the same draws every time.
+        times = self._times(model_id, version)
+        state["model_id"] = model_id
+        # Drawn before any wait, so that a seed gives the same draws every time.
         work, overhead = (self._draw(of, times.spread) for of in (times.exec, times.overhead))
-        refused = self._random.random() < wanted.error_rate
+        fails = self._random.random() < simulation.error_rate
         await asyncio.sleep(overhead)
-        if wanted.stall:
-            begin, length = (self._first + wanted.stall[0], wanted.stall[1])
+        if simulation.stall:
+            begin, length = self._first + simulation.stall[0], simulation.stall[1]
             if time.perf_counter() >= begin:
                 await asyncio.sleep(begin + length - time.perf_counter())
         async with self._workers:
-            if wanted.load and state["model_id"] not in self._loaded:
-                self._loaded.add(state["model_id"])
-                await asyncio.sleep(wanted.load)
-                state["cold"] = wanted.load
-            if refused:
-                raise RefusedError(wanted.error_status, "Refused: an error of the simulation.")
+            if simulation.load and model_id not in self._loaded:
+                self._loaded.add(model_id)
+                await asyncio.sleep(simulation.load)
+                state["cold"] = simulation.load
+            if fails:
+                raise RefusedError(simulation.error_status, "A simulated error.")
             await asyncio.sleep(work)
         body = {
             "inference_id": str(uuid.uuid4()),
             "time": work,
             "image": {"width": size[0], "height": size[1]},
             "predictions": [],
-            "simulated": wanted.label,
+            "simulated": simulation.label,
         }
         return JSONResponse(body)
 
+    def _times(self, model_id: str, version: ApiVersion) -> Times:
+        models = self._simulation.times
+        # An id that a header cannot carry belongs to no model.
+        if model_id.isprintable() and model_id.isascii():
+            times = (models.get(model_id) or models.get(EVERY_MODEL) or {}).get(version)
+            if times is not None:
+                return times
+        raise RefusedError(404, "The simulation has no latency of this model.")
+
     def _draw(self, median: float, spread: float) -> float:
         return median * math.exp(self._random.gauss(0.0, spread)) if spread else median
-
-
-def _size(image: bytes) -> tuple[int, int]:
-    """(width, height) out of the file's head, upright."""
-    try:
-        with Image.open(io.BytesIO(image)) as opened:
-            turned = opened.getexif().get(0x0112, 1) >= 5
-            return (opened.height, opened.width) if turned else opened.size
-    except OSError:
-        raise BadImageError("Malformed base64 input image.") from None

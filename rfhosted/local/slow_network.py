@@ -1,4 +1,4 @@
-"""A slow line to a fast server: bytes wait for their turn, and for the way, in both directions."""
+"""A slow network link to a fast server: both directions have a rate and a delay."""
 
 from __future__ import annotations
 
@@ -15,31 +15,36 @@ if TYPE_CHECKING:
 
     from rfhosted.local.simulation import Line
 
-#: A buffer so small that what has not had its turn stays with the sender, as on a real line.
+#: Bytes, so few that what is not yet sent stays with the sender, as on a real link.
 _BUFFER = 8192
-_SEGMENT = 1448  # bytes, an Ethernet's; this machine's own segments are larger than a picture
+_SEGMENT = 1448  # bytes, as on Ethernet; those of loopback are larger than an image
 _PIECE = 2048
 
 
 @contextlib.contextmanager
 def slowed(line: Line, server: str) -> Iterator[str]:
-    """A second address of a server, at the end of a line; the address.
+    """A second URL of a server, behind a slow link.
 
     Args:
-        line: How slow.
+        line: The link.
         server: ``http://host:port``.
+
+    Yields:
+        The URL.
     """
     target = urlsplit(server)
     family = socket.AF_INET6 if ":" in (target.hostname or "") else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as listener:
         if line.up < float("inf"):
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
-            with contextlib.suppress(OSError, AttributeError):  # a system without: rougher steps
+            with contextlib.suppress(OSError, AttributeError):  # without it the steps are coarser
                 listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, _SEGMENT)
         listener.bind((target.hostname, 0))
         listener.listen(128)
         loop = asyncio.new_event_loop()
-        thread = threading.Thread(target=loop.run_forever, name="rfhosted.line", daemon=True)
+        thread = threading.Thread(
+            target=loop.run_forever, name="rfhosted.local.slow_network", daemon=True
+        )
         thread.start()
         relay = _Relay(line, target.hostname or "", target.port or 80)
         serving = asyncio.start_server(relay.connected, sock=listener.dup(), limit=_PIECE)
@@ -61,23 +66,23 @@ class _Relay:
         self._ending = asyncio.Event()
         self._open: set[asyncio.Task[None] | None] = set()
 
-    async def connected(self, here: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
+    async def connected(self, requests: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
         """Carry both directions of one connection until either ends."""
         me = asyncio.current_task()
         self._open.add(me)
-        there, forth = await asyncio.open_connection(self._host, self._port)
-        ways = [
-            asyncio.ensure_future(way)
-            for way in (
-                self._carry(here, forth, self._line.up),
-                self._carry(there, back, self._line.down),
+        responses, forth = await asyncio.open_connection(self._host, self._port)
+        directions = [
+            asyncio.ensure_future(direction)
+            for direction in (
+                self._carry(requests, forth, self._line.up),
+                self._carry(responses, back, self._line.down),
                 self._ending.wait(),
             )
         ]
-        await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-        for way in ways:
-            way.cancel()
-        await asyncio.gather(*ways, return_exceptions=True)
+        await asyncio.wait(directions, return_when=asyncio.FIRST_COMPLETED)
+        for direction in directions:
+            direction.cancel()
+        await asyncio.gather(*directions, return_exceptions=True)
         for end in (forth, back):
             end.close()
             with contextlib.suppress(OSError):
@@ -85,7 +90,7 @@ class _Relay:
         self._open.discard(me)
 
     async def close(self) -> None:
-        """End what is open."""
+        """Close the open connections."""
         self._ending.set()
         await asyncio.gather(*filter(None, self._open), return_exceptions=True)
 
@@ -94,7 +99,7 @@ class _Relay:
     ) -> None:
         under_way: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()
         arriving = asyncio.ensure_future(_arrive(under_way, target))
-        piece = int(max(64, min(_PIECE, rate / 50)))  # some 20 ms of a line that slow
+        piece = int(max(64, min(_PIECE, rate / 50)))  # about 20 ms of a link this slow
         turn, data = 0.0, b"-"
         try:
             while data:
@@ -110,7 +115,7 @@ class _Relay:
 async def _arrive(
     under_way: asyncio.Queue[tuple[float, bytes]], target: asyncio.StreamWriter
 ) -> None:
-    """Write what is under way when it is due, until the end, which is no bytes."""
+    """Write what is under way when it is due, until the empty bytes of the end."""
     data = b"-"
     while data:
         due, data = await under_way.get()

@@ -1,4 +1,4 @@
-"""The server's models against the networks called by hand, and against themselves under load."""
+"""The local models against the ONNX files run by hand, and against themselves under load."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from rfhosted.local import serve
 from support.recordings import IMAGES
 
 HERE = Path(rfhosted.__file__).parent / "local"
-PHOTOGRAPHS = ["astronaut", "cat", "coffee"]
+PHOTOS = ["astronaut", "cat", "coffee"]
 UNUSED = (12, 26, 29, 30, 45, 66, 68, 69, 71, 83)  # of COCO's ids 1 to 90
 
 
@@ -35,13 +35,13 @@ def server():
         yield running.url
 
 
-def ask(server, task, data, **parameters):
+def infer(server, task, data, **parameters):
     response = requests.post(f"{server}/local/{task}", params=parameters, files={"file": data})
     assert response.status_code == 200, response.text
     return response.json()
 
 
-def photograph(name: str) -> bytes:
+def photo(name: str) -> bytes:
     return (IMAGES / f"{name}.jpg").read_bytes()
 
 
@@ -49,9 +49,9 @@ def rgb(name: str) -> np.ndarray:
     return cv2.imread(str(IMAGES / f"{name}.jpg"))[:, :, ::-1].copy()
 
 
-def run(network: str, **inputs):
+def run(model: str, **inputs):
     session = onnxruntime.InferenceSession(
-        HERE / f"weights/{network}.onnx", providers=["CPUExecutionProvider"]
+        HERE / f"weights/{model}.onnx", providers=["CPUExecutionProvider"]
     )
     name = session.get_inputs()[0].name
     return session.run(None, {name: inputs["x"]})
@@ -62,7 +62,7 @@ def names(which: str) -> list[str]:
 
 
 def by_hand(image: np.ndarray) -> list[tuple[str, float, np.ndarray]]:
-    """Detections as weights README calls the network; suppression the slow way."""
+    """Detections from the ONNX file; suppression the slow way."""
     height, width = image.shape[:2]
     scores, boxes = run("cocossd", x=cv2.resize(image, (300, 300)).astype("f4")[None] / 127.5 - 1)
     scores = scores[0, :, 1:]
@@ -91,9 +91,9 @@ def corners(item) -> np.ndarray:
     return np.array([x - w / 2, y - h / 2, x + w / 2, y + h / 2])
 
 
-@pytest.mark.parametrize("name", PHOTOGRAPHS)
+@pytest.mark.parametrize("name", PHOTOS)
 def test_detections(server, name) -> None:
-    found = ask(server, "object-detection", photograph(name))["predictions"]
+    found = infer(server, "object-detection", photo(name))["predictions"]
     expected = by_hand(rgb(name))
     assert [item["class"] for item in found] == [label for label, _, _ in expected]
     for item, (label, score, box) in zip(found, expected, strict=True):
@@ -104,7 +104,7 @@ def test_detections(server, name) -> None:
     assert found[0]["class"] == subject
 
 
-@pytest.mark.parametrize("name", PHOTOGRAPHS)
+@pytest.mark.parametrize("name", PHOTOS)
 def test_classes(server, name) -> None:
     image = rgb(name)
     height, width = image.shape[:2]
@@ -115,7 +115,7 @@ def test_classes(server, name) -> None:
     top, left = (scaled.shape[0] - 224) // 2, (scaled.shape[1] - 224) // 2
     crop = scaled[top : top + 224, left : left + 224].astype("f4")
     [[scores]] = run("efflite0", x=((crop - 127) / 128).transpose(2, 0, 1)[None])
-    body = ask(server, "classification", photograph(name), confidence=0)
+    body = infer(server, "classification", photo(name), confidence=0)
     expected = [i for i in np.argsort(-scores) if scores[i] >= 0.01]
     assert [item["class"] for item in body["predictions"]] == [
         names("imagenet")[i] for i in expected
@@ -131,9 +131,9 @@ def test_classes(server, name) -> None:
 
 
 def test_no_class_is_sure_enough(server) -> None:
-    body = ask(server, "classification", photograph("cat"), confidence=0.9)
+    body = infer(server, "classification", photo("cat"), confidence=0.9)
     assert (body["predictions"], body["top"], body["confidence"]) == ([], "", 0.0)
-    at_default = ask(server, "classification", photograph("cat"), confidence="default")
+    at_default = infer(server, "classification", photo("cat"), confidence="default")
     assert at_default["predictions"] == []  # classifiers take .5 for it, and .4 for none
 
 
@@ -152,10 +152,10 @@ def unpack(png: str) -> np.ndarray:
     return np.asarray(image)
 
 
-@pytest.mark.parametrize("name", PHOTOGRAPHS)
+@pytest.mark.parametrize("name", PHOTOS)
 def test_class_maps(server, name) -> None:
     expected = class_map(rgb(name))
-    found = ask(server, "semantic-segmentation", photograph(name), confidence=0)["predictions"]
+    found = infer(server, "semantic-segmentation", photo(name), confidence=0)["predictions"]
     assert np.array_equal(unpack(found["segmentation_mask"]), expected)
     assert found["present_class_ids"] == np.unique(expected).tolist()
     assert found["class_map"] == {str(i): label for i, label in enumerate(names("voc"))}
@@ -163,7 +163,7 @@ def test_class_maps(server, name) -> None:
     assert sure.shape == expected.shape
     assert sure.mean() > 200
 
-    strict = ask(server, "semantic-segmentation", photograph(name), confidence=0.9)["predictions"]
+    strict = infer(server, "semantic-segmentation", photo(name), confidence=0.9)["predictions"]
     ids, kept = unpack(strict["segmentation_mask"]), unpack(strict["confidence_mask"])
     assert np.array_equal(ids, np.where(kept > 0, expected, 0))
     assert kept[kept > 0].min() >= int(0.9 * 255)
@@ -184,7 +184,7 @@ def salient(image: np.ndarray) -> np.ndarray:
 )
 def test_derived_masks(server, name, label, voc) -> None:
     image = rgb(name)
-    body = ask(server, "instance-segmentation", photograph(name), response_mask_format="rle")
+    body = infer(server, "instance-segmentation", photo(name), response_mask_format="rle")
     item = body["predictions"][0]
     assert (item["class"], item["mask_source"], item["mask_format"]) == (label, "derived", "rle")
     x1, y1, x2, y2 = np.clip(corners(item), 0, [*image.shape[1::-1], *image.shape[1::-1]])
@@ -201,7 +201,7 @@ def test_derived_masks(server, name, label, voc) -> None:
     assert item["rle"]["size"] == list(mask.shape) == list(image.shape[:2])
     assert np.array_equal(mask, expected)
 
-    outlined = ask(server, "instance-segmentation", photograph(name))["predictions"][0]
+    outlined = infer(server, "instance-segmentation", photo(name))["predictions"][0]
     points = np.array([(p["x"], p["y"]) for p in outlined["points"]], np.int32)
     filled = cv2.fillPoly(np.zeros(mask.shape, np.uint8), [points], 1).astype(bool)
     assert (filled & mask).sum() / (filled | mask).sum() > 0.9
@@ -209,7 +209,7 @@ def test_derived_masks(server, name, label, voc) -> None:
 
 def test_key_points(server) -> None:
     image = rgb("astronaut")
-    [item] = ask(server, "keypoint-detection", photograph("astronaut"))["predictions"]
+    [item] = infer(server, "keypoint-detection", photo("astronaut"))["predictions"]
     x1, y1, x2, y2 = corners(item)
     side = 1.25 * max(x2 - x1, y2 - y1)
     left, top = round((x1 + x2 - side) / 2), round((y1 + y2 - side) / 2)
@@ -229,15 +229,13 @@ def test_key_points(server) -> None:
     assert found[1]["x"] > found[2]["x"]  # the left eye is the person's
 
 
-def test_persons_are_counted_before_other_things(server) -> None:
-    body = ask(
-        server, "keypoint-detection", photograph("astronaut"), confidence=0, max_detections=3
-    )
+def test_only_persons_are_counted(server) -> None:
+    body = infer(server, "keypoint-detection", photo("astronaut"), confidence=0, max_detections=3)
     assert [item["class"] for item in body["predictions"]] == ["person"] * 3
 
 
 def bare(value):
-    """Without what differs from answer to answer."""
+    """Without what differs from response to response."""
     if isinstance(value, dict):
         drop = ("time", "inference_id", "detection_id")
         return {k: bare(v) for k, v in value.items() if k not in drop}
@@ -245,10 +243,10 @@ def bare(value):
 
 
 def test_requests_at_once_do_not_disturb_each_other(server) -> None:
-    calls = [(task, photograph(name)) for task in Task for name in ("cat", "astronaut")] * 2
-    alone = [bare(ask(server, *call)) for call in calls]
+    calls = [(task, photo(name)) for task in Task for name in ("cat", "astronaut")] * 2
+    alone = [bare(infer(server, *call)) for call in calls]
     with ThreadPoolExecutor(6) as pool:
-        together = list(pool.map(lambda call: bare(ask(server, *call)), calls))
+        together = list(pool.map(lambda call: bare(infer(server, *call)), calls))
     assert together == alone
 
 
@@ -257,31 +255,31 @@ def test_requests_at_once_do_not_disturb_each_other(server) -> None:
 def test_odd_sizes(server, task, size) -> None:
     file = io.BytesIO()
     Image.new("RGB", size, "white").save(file, "PNG")
-    body = ask(server, task, file.getvalue(), confidence=0, max_detections=3)
+    body = infer(server, task, file.getvalue(), confidence=0, max_detections=3)
     assert body["image"] == {"width": size[0], "height": size[1]}
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "P", "RGBA", "I;16"])
 def test_every_kind_of_png(server, mode) -> None:
     file = io.BytesIO()
-    picture = Image.open(IMAGES / "cat.jpg").convert("L" if mode == "I;16" else "RGB")
+    image = Image.open(IMAGES / "cat.jpg").convert("L" if mode == "I;16" else "RGB")
     if mode == "I;16":
-        picture = Image.fromarray(np.asarray(picture).astype(np.uint16) * 257)
+        image = Image.fromarray(np.asarray(image).astype(np.uint16) * 257)
     else:
-        picture = picture.convert(mode)
-    picture.save(file, "PNG")
-    assert ask(server, "object-detection", file.getvalue())["predictions"][0]["class"] == "cat"
+        image = image.convert(mode)
+    image.save(file, "PNG")
+    assert infer(server, "object-detection", file.getvalue())["predictions"][0]["class"] == "cat"
 
 
-def test_pictures_are_seen_upright(server) -> None:
-    picture = Image.open(IMAGES / "cat.jpg")
+def test_exif_rotates_images(server) -> None:
+    image = Image.open(IMAGES / "cat.jpg")
     exif = Image.Exif()
     exif[0x0112] = 6
     turned, upright = io.BytesIO(), io.BytesIO()
-    picture.transpose(Image.Transpose.ROTATE_90).save(turned, "PNG", exif=exif)
-    picture.save(upright, "PNG")
+    image.transpose(Image.Transpose.ROTATE_90).save(turned, "PNG", exif=exif)
+    image.save(upright, "PNG")
     seen, expected, as_stored = (
-        bare(ask(server, "object-detection", file.getvalue(), **more))
+        bare(infer(server, "object-detection", file.getvalue(), **more))
         for file, more in (
             (turned, {}),
             (upright, {}),
@@ -296,12 +294,12 @@ def test_pictures_are_seen_upright(server) -> None:
 
 
 @pytest.mark.parametrize("task", [t for t in Task if t != Task.SEMANTIC_SEGMENTATION])
-def test_pictures_are_drawn_on(server, task) -> None:
+def test_rendered_predictions(server, task) -> None:
     name = "astronaut" if "key" in task else "coffee"
     url = f"{server}/local/{task}"
     plain, thick, labelled = (
         cv2.imdecode(
-            np.frombuffer(requests.post(url, params=p | {"format": "image"}, files={"file": photograph(name)}).content, np.uint8), 1
+            np.frombuffer(requests.post(url, params=p | {"format": "image"}, files={"file": photo(name)}).content, np.uint8), 1
         ).astype(int)
         for p in ({}, {"stroke": 7}, {"labels": True})
     )  # fmt: skip
@@ -315,12 +313,12 @@ def test_pictures_are_drawn_on(server, task) -> None:
     if task != Task.CLASSIFICATION:
         assert drawn(thick) > 2 * drawn(plain)
         assert drawn(labelled) > drawn(plain)
-    both = ask(server, task, photograph(name), format="image_and_json")
+    both = infer(server, task, photo(name), format="image_and_json")
     assert base64.b64decode(both["visualization"])[:2] == b"\xff\xd8"
     assert both["predictions"]
 
 
-def test_networks_load_when_they_are_first_asked_for() -> None:
+def test_models_load_when_they_are_first_used() -> None:
     script = f"""
 import sys, requests
 import rfhosted.local
@@ -337,7 +335,7 @@ assert onnx_models._load.cache_info()[1:] == (1, None, 1), onnx_models._load.cac
     subprocess.run([sys.executable, "-W", "error", "-c", script], check=True, timeout=60)
 
 
-def test_a_network_asked_for_by_many_at_once_is_loaded_once(monkeypatch) -> None:
+def test_a_model_used_by_many_at_once_is_loaded_once(monkeypatch) -> None:
     from rfhosted.local import onnx_models
 
     onnx_models._load.cache_clear()
@@ -348,11 +346,11 @@ def test_a_network_asked_for_by_many_at_once_is_loaded_once(monkeypatch) -> None
 
 def test_notice_names_every_file_by_its_content() -> None:
     notice = (HERE.parents[1] / "NOTICE").read_text()
-    told = dict(
+    named = dict(
         re.findall(
             r"^(\S+\.(?:onnx|txt)): [^\n]*\n(?:  .*\n)*?  sha256 +(\w{64})$", notice, re.MULTILINE
         )
     )
     files = [*HERE.glob("weights/*.onnx"), *HERE.glob("labels/*.txt")]
-    assert told == {f.name: hashlib.sha256(f.read_bytes()).hexdigest() for f in files}
+    assert named == {f.name: hashlib.sha256(f.read_bytes()).hexdigest() for f in files}
     assert all(word in notice for word in ("COCO", "ImageNet", "Pascal VOC", "terms of their own"))

@@ -1,17 +1,22 @@
-"""Work beside the kernel's main thread, which stays free for clicks."""
+"""Work beside the kernel's main thread, which stays free for clicks: a worker, and its jobs."""
 
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
 
-from rfhosted.explorer.settings import EXPECTED
+from rfhosted.batch import runner
+from rfhosted.explorer import options
+from rfhosted.explorer.settings import EXPECTED, Planned, Response
 from rfhosted.transport.connection import Stop
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-    from rfhosted.explorer.settings import Event
+    from rfhosted.client import Client
+    from rfhosted.endpoints.call import Call, Prepared
+    from rfhosted.explorer.settings import Event, Source
 
     #: Runs a job, on another thread or at once.
     Spawn: TypeAlias = Callable[[Callable[[], None]], None]
@@ -29,8 +34,8 @@ class Worker(Generic[T]):
 
     Args:
         spawn: Runs a job.
-        take: Stores the result of a job or its error, and returns what changed. Its third argument
-            says whether the job was stopped. No other job can begin meanwhile.
+        take: Stores the result of a job or its error, and whether the job was stopped; returns what
+            changed. No other job can begin meanwhile.
         notify: Called with what changed, when the next job can begin.
     """
 
@@ -59,13 +64,7 @@ class Worker(Generic[T]):
         begin: Callable[[], None] = lambda: None,
         later: Callable[[], None] | None = None,
     ) -> bool:
-        """Begin a job; False where one runs already.
-
-        Args:
-            job: The job.
-            begin: Called before it, if it begins.
-            later: Called when the running job ends, if this one does not begin.
-        """
+        """Begin a job, after ``begin``. False while another runs: ``later`` is called after it."""
         with self._idle:
             if self._stop:
                 self._later = later or self._later
@@ -120,3 +119,53 @@ class Worker(Generic[T]):
             with self._idle:
                 self._notifying -= 1
                 self._idle.notify_all()
+
+
+def plan(client: Client, source: Source | None, call: Call, shown: float) -> Planned:
+    """The request that would be sent; nothing is sent, and nobody is asked for the input size."""
+    if source is None:
+        return Planned(None)
+    try:
+        return Planned(prepare(client, source, call, shown, ask_platform=False))
+    except EXPECTED as error:
+        return Planned(error)
+
+
+def prepare(
+    client: Client, source: Source, call: Call, shown: float, *, ask_platform: bool = True
+) -> Prepared:
+    """The request, at a confidence that lets the ``shown`` threshold go lower without another."""
+    call = replace(call, confidence=options.requested_confidence(call, shown))
+    return client.prepare(source.image, call, ask_platform=ask_platform)
+
+
+def send(
+    client: Client,
+    source: Source,
+    calls: Sequence[Call],
+    shown: float,
+    *,
+    stop: Stop,
+    on_done: Callable[[int], object],
+) -> tuple[tuple[Response, ...], Exception | None]:
+    """Send calls one after the other, until one fails: the responses, and the error.
+
+    ``on_done`` is called with the number of responses so far.
+    """
+    failed: list[Exception] = []
+
+    def send_one(call: Call) -> Response:
+        prepared = prepare(client, source, call, shown)
+        return Response(source, call, client, prepared, client.send(prepared, stop=stop))
+
+    def done(outcome: runner.Outcome[Call, Response]) -> None:
+        if outcome.error:
+            failed.append(outcome.error)
+        else:
+            on_done(outcome.index + 1)
+
+    run = runner.run(send_one, calls, on_done=done, stop=lambda: stop() or bool(failed))
+    error = run.problem or next(iter(failed), None)
+    if error and not isinstance(error, EXPECTED):
+        raise error
+    return tuple(each.result for each in run.outcomes if each.result), error

@@ -9,7 +9,7 @@ import json
 import os
 import re
 import shlex
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from rfhosted.client import Client
     from rfhosted.endpoints.call import Prepared
-    from rfhosted.explorer.settings import Source
+    from rfhosted.explorer.settings import Display, Response, Source
 
 #: Where ``python -m rfhosted.local`` listens. The embedded server ends with its process, so its
 #: address cannot be exported.
@@ -33,17 +33,20 @@ LOCAL_ADDRESS = "http://127.0.0.1:9001"
 _LONGEST_LINE = 88
 
 
+def code_for(response: Response, display: Display) -> tuple[str, str]:
+    """Python, and a shell command with curl, for the response as it is displayed."""
+    client, source, prepared = response.client, response.source, response.prepared
+    filters = display.filters(response.prediction)
+    # The default model is named: with another API key it may be another one.
+    call = replace(prepared.call, model=response.call.model or prepared.route.name)
+    python = python_code(client, source, call, filters)
+    return python, curl_command(client, source, replace(prepared, call=call), filters)
+
+
 def python_code(
     client: Client, source: Source, call: Call, filters: Mapping[str, Any] | None = None
 ) -> str:
-    """Python that gives the result; default values are left out.
-
-    Args:
-        client: The client of the request.
-        source: The image.
-        call: What was requested, with its confidence.
-        filters: Arguments of ``Prediction.filter``, see ``Display.filters``.
-    """
+    """Python that gives the result; default values are left out. See ``Display.filters``."""
     lines = ["import rfhosted", ""]
     image, before = _image(source)
     lines[:0] = [line for line in before if line.startswith("from ")]
@@ -69,13 +72,7 @@ def curl_command(
     """Lines for a POSIX shell that send the same bytes to the same place; the output is raw JSON.
 
     Where the image is not sent as the file that it is, a first line writes the file to send.
-
-    Args:
-        client: The client of the request.
-        source: The image.
-        prepared: The request.
-        filters: See ``python_code``; the raw JSON is not filtered, and a comment says so.
-        local_address: Address of the local server.
+    The JSON is not filtered; a comment says so.
     """
     lines = []
     url, has_key = prepared.request.url, client.has_key

@@ -10,14 +10,13 @@ from rfhosted.display.annotate import LAYERS
 from rfhosted.explorer import fragments
 from rfhosted.explorer.settings import Event
 from rfhosted.explorer.widgets import (
-    LABELLED,
-    WIDE,
     WRAPPED,
     Controls,
     checkbox,
-    display_when,
+    control,
     fraction,
     set_options,
+    show_when,
     with_slider,
 )
 from rfhosted.hosted import Task
@@ -42,23 +41,12 @@ class DisplayForm(Controls):
             "Keypoint confidence", "Lowest confidence of a keypoint to show"
         )
         self.keypoint_row = with_slider(self.keypoint_confidence)
-        self.classes = widgets.SelectMultiple(
-            description="Classes",
-            rows=4,
-            tooltip="Classes to show; select none to show all (Ctrl or Cmd selects several)",
-            style=LABELLED,
-            layout=WIDE,
-        )
+        tooltip = "Classes to show; select none to show all (Ctrl or Cmd selects several)"
+        self.classes = control(widgets.SelectMultiple, "Classes", tooltip, rows=4)
         self.layers = {name: checkbox(f"Show {name}", f"Draw the {name}") for name in LAYERS}
         self.labels = checkbox("Show labels", "Write the class names")
-        self.line_width = widgets.BoundedIntText(
-            description="Line width (0: automatic)",
-            min=0,
-            max=20,
-            tooltip="In pixels of the shown image",
-            style=LABELLED,
-            layout=widgets.Layout(width="220px"),
-        )
+        label, tooltip = "Line width (0: automatic)", "In pixels of the shown image"
+        self.line_width = control(widgets.BoundedIntText, label, tooltip, "220px", max=20)
         self.widget = widgets.VBox(
             [
                 widgets.HTML(fragments.heading("Display (no request)")),
@@ -95,14 +83,14 @@ class DisplayForm(Controls):
         with self.quietly():
             self.confidence.value = display.confidence
             self.keypoint_confidence.value = display.keypoint_confidence
-            self.keypoint_row.layout.display = display_when(task is Task.KEYPOINT_DETECTION)
+            show_when(task is Task.KEYPOINT_DETECTION, self.keypoint_row)
             for name, box in self.layers.items():
-                box.layout.display = display_when(name in layers)
+                show_when(name in layers, box)
                 box.value = name in drawn
             self.labels.value = display.labels
-            self.labels.layout.display = display_when(task is not Task.CLASSIFICATION)
+            show_when(task is not Task.CLASSIFICATION, self.labels)
             self.line_width.value = display.line_width or 0
-            self.line_width.layout.display = display_when(bool(layers))
+            show_when(bool(layers), self.line_width)
             if event is not Event.DISPLAY or display.classes != set(self.classes.value):
                 names = self.state.class_names
                 names += sorted(display.classes - set(names))

@@ -158,13 +158,7 @@ def _problem(error: Exception) -> str:
 
 
 def image(prediction: Prediction, display: Display, max_bytes: int = SHOWN_BYTES) -> str:
-    """The drawn image and its caption.
-
-    Args:
-        prediction: What is drawn, filtered.
-        display: How it is drawn.
-        max_bytes: Bytes of the image as a JPEG.
-    """
+    """A filtered prediction drawn on its image, a JPEG of ``max_bytes`` at most, and a caption."""
     options: dict[str, Any] = {}
     if prediction.task is not Task.CLASSIFICATION:
         options = {"labels": display.labels}

@@ -36,12 +36,7 @@ _FLOOR, _MASK_FLOOR = 0.05, 0.2
 
 
 def models(task: Task, client: Client) -> Options:
-    """Models for a task, by family; the local model comes first when there is no other.
-
-    Args:
-        task: The task.
-        client: The client that would send the request.
-    """
+    """Models for a task, by family; the local one comes first for a local client, else last."""
     local = (f"Local: {hosted.LOCAL_MODELS[task]}", hosted.LOCAL_MODELS[task])
     needs_key = "" if client.has_key or client.base_url else " (needs a key)"
     names = _public_names(task)
@@ -55,10 +50,10 @@ def models(task: Task, client: Client) -> Options:
 
 
 def understood(model: str) -> str:
-    """A model as people type it, as its public name or its id: an address may hold a key.
+    """The public name or id in what a user typed, which may hold an API key.
 
     Raises:
-        ModelNotFoundError: It is neither a name nor an id.
+        ModelNotFoundError: There is none in it.
     """
     name = model.strip()
     return name if name in hosted.aliases() else resolve(name)
@@ -125,11 +120,7 @@ def default_model(client: Client, call: Call) -> str:
 
 
 def sizes(image: tuple[int, int] | None) -> Options:
-    """Image sizes, without those over the image's own: images are never enlarged.
-
-    Args:
-        image: (width, height) in pixels; None without an image.
-    """
+    """Image sizes below the image's own (width, height) in pixels: images are never enlarged."""
     longest = max(image) if image else 0
     original = f"original ({image[0]} x {image[1]})" if image else "original"
     pixels = [(f"{size} px", size) for size in _SIZES if not longest or size < longest]
@@ -137,12 +128,7 @@ def sizes(image: tuple[int, int] | None) -> Options:
 
 
 def requested_confidence(call: Call, shown: float) -> float:
-    """The threshold to request, so that the shown one can go lower without a new request.
-
-    Args:
-        call: The settings.
-        shown: The shown threshold, a fraction in [0, 1].
-    """
+    """The threshold to request, so that the ``shown`` one can go lower without a new request."""
     if call.task is Task.CLASSIFICATION:
         return 0.0
     if call.task is Task.SEMANTIC_SEGMENTATION:  # v1's class maps have no confidences to filter by

@@ -8,19 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
+from ipywidgets import Dropdown, RadioButtons
 
 from rfhosted import hosted
 from rfhosted.errors import ImageError
 from rfhosted.explorer import fragments, options
 from rfhosted.explorer.settings import Event, reference
 from rfhosted.explorer.widgets import (
-    AUTO,
-    LABELLED,
-    WIDE,
     Controls,
     button,
     checkbox,
-    dropdown,
+    control,
     fraction,
     set_options,
     text_field,
@@ -49,17 +47,15 @@ class ImagePicker(Controls):
             "photos/dog.jpg, then Enter",
             "A file on the kernel's computer, or an http(s) URL",
         )
-        self.upload = widgets.FileUpload(
-            accept="image/*",
-            description=f"Upload (up to {fragments.UPLOAD_LIMIT} MB)",
-            tooltip="Send a file from your computer to the kernel",
-            layout=AUTO,
-        )
+        upload = f"Upload (up to {fragments.UPLOAD_LIMIT} MB)"
+        tooltip = "Send a file from your computer to the kernel"
+        self.upload = widgets.FileUpload(accept="image/*", description=upload, tooltip=tooltip)
+        self.upload.layout.width = "auto"
         self.chosen = widgets.HTML()
         self.widget = widgets.VBox(
             [
                 widgets.HTML(fragments.heading("Image")),
-                widgets.HBox(thumbnails, layout=WIDE),
+                widgets.HBox(thumbnails, layout=widgets.Layout(width="98%")),
                 self.path,
                 self.upload,
                 widgets.HTML(fragments.small(fragments.UPLOAD_HINT)),
@@ -113,14 +109,12 @@ class RequestForm(Controls):
         super().__init__(state)
         #: By the name of the field of ``Call`` that each one sets.
         self.fields: dict[str, Any] = {
-            "task": dropdown("Task type", _TASKS, "What the model outputs"),
-            "api_version": widgets.RadioButtons(
-                options=_VERSIONS, description="API version", style=LABELLED, tooltip="v1 or V2"
+            "task": control(Dropdown, "Task type", "What the model outputs", options=_TASKS),
+            "api_version": control(
+                RadioButtons, "API version", "v1 or V2", "auto", options=_VERSIONS
             ),
-            "model": dropdown("Model", [("default", "")], "Models for this task"),
-            "image_size": dropdown(
-                "Image size", options.sizes(None), "Longest side to send; never enlarged"
-            ),
+            "model": control(Dropdown, "Model", "Models for this task"),
+            "image_size": control(Dropdown, "Image size", "Longest side to send; never enlarged"),
             "overlap": fraction(
                 "Overlap (IoU)", "NMS IoU threshold. Changing it sends a new request."
             ),

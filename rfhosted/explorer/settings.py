@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum, auto
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -12,7 +12,6 @@ from urllib.parse import urlsplit
 
 from rfhosted import hosted
 from rfhosted.errors import HostedError
-from rfhosted.explorer import options
 from rfhosted.hosted import Task
 from rfhosted.images.sources import is_url
 
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from rfhosted.endpoints.call import Call, Prepared
     from rfhosted.images.sources import ImageLike, SourceImage
     from rfhosted.prediction import Prediction
-    from rfhosted.transport.connection import Stop
 
 #: Errors caused by a user's input, a server or the network. Any other exception is a bug.
 EXPECTED = (HostedError, ValueError, TypeError, OSError)
@@ -115,16 +113,16 @@ def lacks_confidences(prediction: Prediction) -> bool:
     return segmentation is not None and segmentation.confidence is None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Response:
     """One finished request.
 
     Attributes:
         source: The image that was sent.
-        call: The settings; their confidence is left to the display.
+        call: The settings; ``prepared.call`` has the confidence that was requested as well.
         client: The client that sent it.
-        prepared: The request; ``prepared.call`` has the confidence that was requested.
-        prediction: The result at that confidence.
+        prepared: The request.
+        prediction: The result at the requested confidence.
     """
 
     source: Source
@@ -133,64 +131,17 @@ class Response:
     prepared: Prepared
     prediction: Prediction
 
-    def outdated(
-        self, source: Source | None, call: Call, client: Client, display: Display
-    ) -> Outdated | None:
-        """Why these settings would give another result; None where they would not."""
-        if self.source is not source:
-            return Outdated.IMAGE
-        if self.call != call:
-            return Outdated.CALL
-        if self.client is not client:
-            return Outdated.KEY
-        requested, shown = self.prediction.confidence, display.confidence
-        if shown < requested or (shown != requested and lacks_confidences(self.prediction)):
-            return Outdated.CONFIDENCE
-        return None
-
-
-def prepare(
-    client: Client, source: Source, call: Call, shown: float, *, ask_platform: bool = True
-) -> Prepared:
-    """Make the request, with a confidence low enough to move the display's threshold later.
-
-    Args:
-        client: The client.
-        source: The image.
-        call: The settings.
-        shown: The display's threshold, a fraction in [0, 1].
-        ask_platform: See ``Client.prepare``.
-    """
-    call = replace(call, confidence=options.requested_confidence(call, shown))
-    return client.prepare(source.image, call, ask_platform=ask_platform)
-
-
-def send(client: Client, source: Source, call: Call, shown: float, stop: Stop) -> Response:
-    """Make the request and send it; see ``prepare`` for the arguments."""
-    prepared = prepare(client, source, call, shown)
-    return Response(source, call, client, prepared, client.send(prepared, stop=stop))
-
-
-# What the background jobs return.
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """An image that was read."""
-
-    source: Source
-
 
 @dataclass(frozen=True, slots=True)
 class Planned:
     """The request that Run would send, why it cannot be sent, or None without an image."""
 
-    plan: Prepared | Exception | None
+    request: Prepared | Exception | None
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """The responses of one press of a button.
+    """What came of one press of a button.
 
     Attributes:
         call: The settings when it was pressed.
@@ -203,14 +154,8 @@ class Sent:
     error: Exception | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Swept:
-    """A sweep; when it was stopped, the sizes that were finished."""
-
-    sweep: Sweep
-
-
-Outcome: TypeAlias = Opened | Planned | Sent | Swept
+#: What a background job returns: an image that was read, a plan, responses, or a sweep.
+Outcome: TypeAlias = "Source | Planned | Sent | Sweep"
 
 
 def reference(image: ImageLike) -> tuple[str, Kind]:

@@ -6,34 +6,29 @@ again and sends nothing. Observers are called on the thread that made the change
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from dataclasses import asdict, replace
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from rfhosted import hosted
-from rfhosted.batch import runner
 from rfhosted.comparison.comparison import Comparison, compare
 from rfhosted.comparison.size_sweep import Sweep, sweep
 from rfhosted.endpoints.call import Call
 from rfhosted.errors import ModelNotFoundError
 from rfhosted.explorer import code_export, options
-from rfhosted.explorer.background import Worker, on_a_thread
+from rfhosted.explorer.background import Worker, on_a_thread, plan, send
 from rfhosted.explorer.settings import (
-    EXPECTED,
     Display,
     Event,
-    Opened,
     Outcome,
     Outdated,
     Planned,
     Response,
     Sent,
     Source,
-    Swept,
-    prepare,
+    lacks_confidences,
     reference,
-    send,
 )
 from rfhosted.hosted import ApiVersion, Task
 from rfhosted.images.samples import sample
@@ -83,8 +78,8 @@ class ExplorerState:
         self.notice = ""
         self.progress = (0, 0)
         self.auto = client.is_local
-        self._displays = {
-            task: Display(confidence=hosted.default_confidence(task)) for task in Task
+        self._displays: dict[Task | None, Display] = {
+            task: Display(confidence=hosted.default_confidence(task)) for task in (None, *Task)
         }
         self._observers: list[Callable[[Event], None]] = []
         self._requests = Worker[Outcome](spawn, self._take, self._changed)
@@ -122,18 +117,14 @@ class ExplorerState:
         known, kind = reference(image)
 
         def job(_: Stop) -> Outcome:
-            return Opened(Source(self.client.open(image), name or known, kind))
+            return Source(self.client.open(image), name or known, kind)
 
         self._openings.stop()
         self._openings.start(job, begin=lambda: self._begin("Reading the image"))
         self._changed(Event.ACTIVITY)
 
     def choose_sample(self, name: str) -> None:
-        """Take a photo that ships with the package.
-
-        Raises:
-            ValueError: No photo has that name.
-        """
+        """Take a photo that ships with the package; a ValueError if no photo has that name."""
         image = self.client.open(sample(name))
         self._openings.stop()
         self.source = Source(image, name, "sample")
@@ -179,7 +170,7 @@ class ExplorerState:
                 raise ValueError(f"{name} is a fraction from 0 to 1, not {changes[name]!r}.")
         display = replace(self.display, **changes)
         if display != self.display:
-            self._displays[self.call.task or Task.OBJECT_DETECTION] = display
+            self._displays[self.call.task] = display
             self._changed(Event.DISPLAY)
 
     def set_auto(self, *, auto: bool) -> None:
@@ -188,11 +179,7 @@ class ExplorerState:
         self._changed(Event.ACTIVITY)
 
     def set_key(self, api_key: str) -> None:
-        """Use this API key from now on. Only the client keeps it.
-
-        Raises:
-            AuthenticationError: The key holds characters that no key has.
-        """
+        """Use this API key from now on; only the client keeps it. May raise AuthenticationError."""
         try:
             self.client = self.client.replace(api_key=api_key)
         finally:
@@ -217,23 +204,21 @@ class ExplorerState:
     @property
     def display(self) -> Display:
         """The display settings of the chosen task; each task has its own."""
-        return self._display_of(self.call)
-
-    def _display_of(self, call: Call) -> Display:
-        return self._displays[call.task or Task.OBJECT_DETECTION]
+        return self._displays[self.call.task]
 
     @property
     def response_display(self) -> Display:
         """The display settings of the last response's task."""
-        return self._display_of(self.response.call if self.response else self.call)
+        return self._displays[(self.response or self).call.task]
 
     @property
     def result(self) -> Prediction | None:
         """The last prediction, filtered as it is shown."""
-        response, shown, display = self.response, self._shown, self.response_display
+        response, display = self.response, self.response_display
         if response is None:
             return None
-        if shown is None or shown[0] is not response or shown[1] != display:
+        shown = self._shown
+        if shown is None or shown[:2] != (response, display):
             shown = self._shown = (response, display, display.of(response.prediction))
         return shown[2]
 
@@ -241,8 +226,7 @@ class ExplorerState:
     def comparison(self) -> Comparison | None:
         """The pinned result and the last one, as they are shown; None before there are two.
 
-        Raises:
-            ValueError: They are of different images or tasks.
+        A ValueError says that they are of different images or tasks.
         """
         if self.pinned is None or self.result is None or self.pinned is self.response:
             return None
@@ -252,16 +236,7 @@ class ExplorerState:
     def code(self) -> tuple[str, str]:
         """Python, and a shell command with curl, that give exactly the last result; no API key."""
         response = self.response
-        if response is None:
-            return "", ""
-        client, source, prepared = response.client, response.source, response.prepared
-        filters = self.response_display.filters(response.prediction)
-        # The default model is named: with another API key it may be another one.
-        call = replace(prepared.call, model=response.call.model or prepared.route.name)
-        return (
-            code_export.python_code(client, source, call, filters),
-            code_export.curl_command(client, source, replace(prepared, call=call), filters),
-        )
+        return code_export.code_for(response, self.response_display) if response else ("", "")
 
     @property
     def class_names(self) -> list[str]:
@@ -291,9 +266,18 @@ class ExplorerState:
     @property
     def outdated(self) -> Outdated | None:
         """The setting that the shown result does not follow yet, or None."""
-        if self.response is None:
+        response = self.response
+        if response is None:
             return None
-        return self.response.outdated(self.source, self.call, self.client, self.display)
+        if response.source is not self.source:
+            return Outdated.IMAGE
+        if response.call != self.call:
+            return Outdated.CALL
+        if response.client is not self.client:
+            return Outdated.KEY
+        requested, shown = response.prediction.confidence, self.display.confidence
+        unfiltered = shown != requested and lacks_confidences(response.prediction)
+        return Outdated.CONFIDENCE if shown < requested or unfiltered else None
 
     # Work in the background.
 
@@ -321,53 +305,37 @@ class ExplorerState:
 
     def _send(self, *calls: Call, label: str = "", later: Callable[[], None] | None = None) -> None:
         """Send requests one after the other; ``later`` is called if something runs already."""
-        source, client, shown, before = self.source, self.client, self.display.confidence, self.call
+        source, client, shown, before = (
+            self._ready(),
+            self.client,
+            self.display.confidence,
+            self.call,
+        )
         label = label or before.model or f"the default {before.task} model"
-        if source is None or not self._is_ready():
+        if source is None:
             return
 
         def job(stop: Stop) -> Outcome:
-            failed: list[Exception] = []
+            def step(done: int) -> None:
+                if done < len(calls):
+                    self._step(stop, done, len(calls))
 
-            def done(outcome: runner.Outcome[Call, Response]) -> None:
-                if outcome.error:
-                    failed.append(outcome.error)
-                elif outcome.index + 1 < len(calls):
-                    self._step(stop, outcome.index + 1, len(calls))
-
-            run = runner.run(
-                lambda call: send(client, source, call, shown, stop),
-                calls,
-                on_done=done,
-                stop=lambda: stop() or bool(failed),
-            )
-            for error in (run.problem, *failed):
-                if error and not isinstance(error, EXPECTED):
-                    raise error
-            responses = tuple(each.result for each in run.outcomes if each.result)
-            return Sent(before, responses, failed[0] if failed else None)
+            return Sent(before, *send(client, source, calls, shown, stop=stop, on_done=step))
 
         self._start(f"Sending a request to {label}", job, later)
 
     def run_sweep(self, image_sizes: tuple[ImageSize, ...] = (320, 640, 1280, "original")) -> None:
         """Send the image at several sizes. A stopped sweep keeps the sizes that were finished."""
-        source, client, call = self.source, self.client, self.call
-        if source is None or not self._is_ready():
+        source = self._ready()
+        if source is None:
             return
-        fields = asdict(replace(call, confidence=self.display.confidence))
-        del fields["image_size"]
+        options: dict[str, Any] = asdict(replace(self.call, confidence=self.display.confidence))
+        del options["image_size"]
+        options |= {"image_sizes": image_sizes, "client": self.client}
 
         def job(stop: Stop) -> Outcome:
-            step = partial(self._step, stop)
-            done = sweep(
-                source.image,
-                **fields,
-                image_sizes=image_sizes,
-                client=client,
-                on_step=step,
-                stop=stop,
-            )
-            return Swept(done)
+            step = functools.partial(self._step, stop)
+            return sweep(source.image, **options, on_step=step, stop=stop)
 
         self._start("Sweeping the image size", job)
 
@@ -387,10 +355,11 @@ class ExplorerState:
         """Wait until nothing runs; False after ``timeout`` seconds."""
         return all(each.wait(timeout) for each in (self._openings, self._requests, self._plans))
 
-    def _is_ready(self) -> bool:
+    def _ready(self) -> Source | None:
+        """The image, if a request can be sent now."""
         if self.refused:
             self.fail(self.refused)
-        return not (self.refused or self._openings.busy)
+        return None if self.refused or self._openings.busy else self.source
 
     def _step(self, stop: Stop, done: int, total: int, label: str = "") -> None:
         if not stop():  # else another job may report its progress
@@ -412,16 +381,16 @@ class ExplorerState:
     ) -> tuple[Event, ...]:
         """Store what a job returned; of a stopped one, only the sizes that a sweep finished."""
         match outcome:
-            case Planned(plan):
-                self.plan = plan
+            case Planned(request):
+                self.plan = request
                 return (Event.PLAN,)
-            case Swept(swept):
-                self.sweep = swept
+            case Sweep():
+                self.sweep = outcome
                 if not stopped:
                     self.notice = "The sweep is finished."
                 return (Event.SWEEP, Event.ACTIVITY)
-            case Opened(source) if not stopped:
-                self.source, self.notice = source, ""
+            case Source() if not stopped:
+                self.source, self.notice = outcome, ""
                 return (Event.IMAGE, Event.ACTIVITY)
             case Sent() if not stopped:
                 return self._take_responses(outcome)
@@ -454,14 +423,10 @@ class ExplorerState:
             self._send(self.call, later=self._catch_up)
 
     def _plan_again(self) -> None:
-        self.plan = None
-        self._plans.start(self._planned, later=self._plan_again)
+        def job(_: Stop) -> Outcome:
+            if self.refused:
+                return Planned(self.refused)
+            return plan(self.client, self.source, self.call, self.display.confidence)
 
-    def _planned(self, _: Stop) -> Outcome:
-        if self.refused or self.source is None:
-            return Planned(self.refused)
-        try:
-            shown = self.display.confidence
-            return Planned(prepare(self.client, self.source, self.call, shown, ask_platform=False))
-        except EXPECTED as error:
-            return Planned(error)
+        self.plan = None
+        self._plans.start(job, later=self._plan_again)

@@ -19,9 +19,7 @@ if TYPE_CHECKING:
 
     from rfhosted.explorer.state import ExplorerState
 
-AUTO, WIDE = widgets.Layout(width="auto"), widgets.Layout(width="98%")
 WRAPPED = widgets.Layout(flex_flow="row wrap")
-LABELLED = {"description_width": "initial"}
 
 STYLE = """<style>
 .rfhosted-pointer .noUi-handle {visibility: hidden}
@@ -81,9 +79,37 @@ def guard(state: ExplorerState, handler: Callable[..., object]) -> Callable[...,
     return call
 
 
+def control(
+    kind: Callable[..., Any], label: str, tooltip: str, width: str = "98%", **options: Any
+) -> Any:
+    """A widget with a label, a tooltip and a width."""
+    return kind(
+        description=label,
+        tooltip=tooltip,
+        style={"description_width": "initial"},
+        layout=widgets.Layout(width=width),
+        **options,
+    )
+
+
+def text_field(label: str, example: str, tooltip: str, kind: Any = widgets.Text) -> Any:
+    """A text field that takes its text on Enter."""
+    return control(kind, label, tooltip, placeholder=example, continuous_update=False)
+
+
+def checkbox(label: str, tooltip: str) -> Any:
+    """A checkbox as wide as its label."""
+    return control(widgets.Checkbox, label, tooltip, "auto", indent=False)
+
+
+def fraction(label: str, tooltip: str) -> Any:
+    """A number field for a fraction in [0, 1]."""
+    return control(widgets.BoundedFloatText, label, tooltip, "210px", min=0.0, max=1.0, step=0.01)
+
+
 def button(state: ExplorerState, label: str, tooltip: str, handler: Callable[[], object]) -> Any:
     """A button that calls ``handler`` under the guard."""
-    made = widgets.Button(description=label, tooltip=tooltip, layout=AUTO)
+    made = widgets.Button(description=label, tooltip=tooltip, layout=widgets.Layout(width="auto"))
     made.on_click(guard(state, lambda _: handler()))
     return made
 
@@ -105,45 +131,6 @@ def with_slider(number: Any) -> Any:
     return widgets.HBox([number, slider])
 
 
-def fraction(label: str, tooltip: str) -> Any:
-    """A number field for a fraction in [0, 1]."""
-    return widgets.BoundedFloatText(
-        min=0.0,
-        max=1.0,
-        step=0.01,
-        description=label,
-        tooltip=tooltip,
-        style=LABELLED,
-        layout=widgets.Layout(width="210px"),
-    )
-
-
-def dropdown(label: str, options: Any, tooltip: str) -> Any:
-    """A choice of one option."""
-    return widgets.Dropdown(
-        options=options, description=label, tooltip=tooltip, style=LABELLED, layout=WIDE
-    )
-
-
-def checkbox(label: str, tooltip: str) -> Any:
-    """A checkbox."""
-    return widgets.Checkbox(
-        description=label, indent=False, tooltip=tooltip, layout=widgets.Layout(width="auto")
-    )
-
-
-def text_field(label: str, placeholder: str, tooltip: str, kind: type = widgets.Text) -> Any:
-    """A text field that takes its text on Enter."""
-    return kind(
-        description=label,
-        placeholder=placeholder,
-        tooltip=tooltip,
-        continuous_update=False,
-        style=LABELLED,
-        layout=WIDE,
-    )
-
-
 def set_options(widget: Any, options: list[tuple[str, Any]], value: Any) -> None:
     """Give a selection these options, as (label, value), and choose one."""
     if list(widget.options) != options:
@@ -157,6 +144,6 @@ def set_value(widget: Any, value: Any) -> None:
         widget.value = value
 
 
-def display_when(shown: bool) -> str | None:
-    """A layout's ``display`` that shows or hides a widget."""
-    return None if shown else "none"
+def show_when(shown: bool, widget: Any) -> None:
+    """Show or hide a widget."""
+    widget.layout.display = None if shown else "none"

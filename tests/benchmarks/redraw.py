@@ -24,10 +24,11 @@ from rfhosted import Client
 from rfhosted.display import annotate, html
 from rfhosted.endpoints import image_tasks
 from rfhosted.explorer import fragments
+from rfhosted.explorer.background import prepare
 from rfhosted.explorer.display_form import DisplayForm
 from rfhosted.explorer.panel import Panel
 from rfhosted.explorer.result_tabs import Results
-from rfhosted.explorer.settings import Display, Response, Source, prepare
+from rfhosted.explorer.settings import Display, Response, Source
 from rfhosted.explorer.state import ExplorerState
 from rfhosted.hosted import ApiVersion, Task
 from rfhosted.images import sources

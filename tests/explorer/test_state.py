@@ -298,7 +298,7 @@ def test_an_image_that_cannot_be_read_keeps_the_last(case, image):
     case.state.choose(image)
     assert case.state.problem is not None
     assert case.state.source is before
-    with pytest.raises(ValueError, match="dog"):
+    with pytest.raises(ValueError, match="astronaut"):
         case.state.choose_sample("dog")
 
 

@@ -41,16 +41,17 @@ def test_the_first_example_runs_without_a_key() -> None:
 
 
 def test_the_other_examples_run_with_a_key(monkeypatch, scripted) -> None:
-    """The hosts are this machine's here, and answer that there is nothing."""
+    """The hosted API's hosts are replaced by a local one that responds without detections."""
     monkeypatch.setenv("ROBOFLOW_API_KEY", "key")
     monkeypatch.setattr(hosted, "V1_HOSTS", dict.fromkeys(hosted.V1_HOSTS, scripted.url))
     monkeypatch.setattr(hosted, "V2_HOSTS", dict.fromkeys(hosted.V2_HOSTS, scripted.url))
+    monkeypatch.setattr("builtins.input", lambda text: "y")  # yes to a benchmark's requests
     shutil.copy(rfhosted.sample("cat"), "dog.jpg")
     _, *others = blocks("python")
     assert others
     for block in others:
         exec(block, {"rfhosted": rfhosted})
-    assert {"/coco/3", "/my-project/3"} <= {asked.path for asked in scripted.received}
+    assert {"/coco/3", "/my-project/3"} <= {request.path for request in scripted.received}
 
 
 def test_commands_are_those_that_ci_runs() -> None:

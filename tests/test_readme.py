@@ -1,4 +1,4 @@
-"""What the README says is so: its examples run, its commands are CI's, its tables are the code's."""
+"""README and CONTRIBUTING are right: examples run, commands are CI's, tables agree with the code."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from rfhosted import errors, hosted
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 
 
@@ -73,29 +74,35 @@ def test_files_exist() -> None:
     named = re.findall(r"\]\((?!https?:)([^)]+)\)", README)
     named += re.findall(r"\b[A-Z]{4,}\.md|\bNOTICE\b|[\w/]+\.ipynb", README)
     assert len(named) > 3
+    named += re.findall(r"`((?:rfhosted|tests|notebooks)/[^` *]*)`", CONTRIBUTING)
     assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_every_room_has_its_line_in_contributing() -> None:
+    rooms = {path.parent.name for path in (ROOT / "rfhosted").glob("*/__init__.py")}
+    assert [room for room in rooms if f"`rfhosted/{room}/" not in CONTRIBUTING] == []
 
 
 def test_errors_are_those_of_the_code() -> None:
     rows = [(code(names), set(map(int, re.findall(r"\b\d{3}\b", when)))) for names, when, _ in table("When something fails")]  # fmt: skip
     kinds = {name for name in rfhosted.__all__ if name.endswith("Error")}
     assert sorted(name for names, _ in rows for name in names) == sorted(kinds - {"HostedError"})
-    told = {status: names for names, statuses in rows for status in statuses}
+    documented = {status: names for names, statuses in rows for status in statuses}
     for status, (kind, _) in errors.STATUSES.items():
         if status < 500:  # the others are "other 5xx"
-            assert kind.__name__ in told[status], status
-    for status, names in told.items():
+            assert kind.__name__ in documented[status], status
+    for status, names in documented.items():
         assert errors.STATUSES[status][0].__name__ in names
 
 
 def test_tasks_are_those_of_the_code() -> None:
     rows = table("Five tasks, two versions")
     assert [code(task)[0] for task, *_ in rows] == list(hosted.Task)
-    for name, attributes, v1, v2, here in rows:
+    for name, attributes, v1, v2, local in rows:
         (task,) = code(name)
         assert hosted.V1_HOSTS[task] == f"https://{v1}"
         assert v2 in (hosted.V2_HOSTS["us"].removeprefix("https://"), "the same")
-        assert code(here) == [hosted.LOCAL_MODELS[task]]
+        assert code(local) == [hosted.LOCAL_MODELS[task]]
         prediction = rfhosted.predict(rfhosted.sample("camera"), task=task)
         for attribute in code(attributes):
             assert getattr(prediction, attribute) is not None

@@ -96,10 +96,11 @@ class Worker(Generic[T]):
         problem: Exception | None = None
         try:
             result = job(stop)
+        except EXPECTED as error:
+            problem = error.with_traceback(None)  # its frames may hold what the user typed
         except Exception as error:
             problem = error
-            if not isinstance(error, EXPECTED):
-                raise  # a bug is shown in the panel and raised as well
+            raise  # a bug is shown in the panel and raised as well
         finally:
             self._finish(generation, result, problem)
 
@@ -122,7 +123,7 @@ class Worker(Generic[T]):
 
 
 def plan(client: Client, source: Source | None, call: Call, shown: float) -> Planned:
-    """The request that would be sent; nothing is sent, and nobody is asked for the input size."""
+    """The request that would be sent; the platform is not contacted either."""
     if source is None:
         return Planned(None)
     try:

@@ -193,7 +193,8 @@ class RequestForm(Controls):
             sizes.append((f"{call.image_size} px", call.image_size or ""))
         set_options(self.fields["model"], models, _REFUSED if state.refused else call.model or "")
         set_options(self.fields["image_size"], sizes, call.image_size or "")
-        self.typed_model.value = typed  # as it was understood: an address may hold an API key
+        # As it was understood: what was typed may hold an API key.
+        self.typed_model.value = "" if state.refused else typed
         for name in ("task", "api_version", "overlap"):
             self.fields[name].value = getattr(call, name)
         self.fields["overlap"].disabled = call.task in hosted.TASKS_WITHOUT_OVERLAP

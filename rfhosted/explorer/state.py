@@ -146,7 +146,8 @@ class ExplorerState:
             try:
                 call = replace(call, model=options.understood(call.model))
             except ModelNotFoundError as error:
-                self.refused, call = error, self.call
+                # Without its frames, which hold what the user typed.
+                self.refused, call = error.with_traceback(None), self.call
         task = options.task_of(call.model)
         if task and task is not call.task:
             by_model = "model" in changes and "task" not in changes
@@ -158,6 +159,8 @@ class ExplorerState:
                 call = v2
         self.call = call
         self._changed(Event.CALL)  # also where nothing changed: a control may have to move back
+
+    ask = change  # its name in notebooks of version 0.1
 
     def show(self, **changes: Any) -> None:
         """Change fields of the display of the chosen task, see ``Display``; nothing is sent.

@@ -49,12 +49,14 @@ class Run(Generic[Item, Result]):
         outcomes: One for each call that ended, in input order. Calls that were cut off or never
             made are not in it.
         stopped: Whether ``stop`` or Ctrl-C ended the run before all calls had ended.
+        interrupted: Whether it was Ctrl-C.
         problem: What else ended the run early: an error of ``items``, ``executor`` or ``on_done``.
             The caller raises it, or reports it beside the outcomes.
     """
 
     outcomes: list[Outcome[Item, Result]]
     stopped: bool
+    interrupted: bool
     problem: Exception | None
 
 
@@ -114,7 +116,8 @@ def run(
             loop.finish()
     problem = problem or loop.problem
     stopped = problem is None and not (all_read and loop.complete)
-    return Run([loop.outcomes[index] for index in sorted(loop.outcomes)], stopped, problem)
+    outcomes = [loop.outcomes[index] for index in sorted(loop.outcomes)]
+    return Run(outcomes, stopped, stopped and loop.interrupted, problem)
 
 
 def one_or_several(value: Any) -> list[Any]:
@@ -135,13 +138,13 @@ class _Loop(Generic[Item, Result]):
         self.problem: Exception | None = None  # of ``on_done``
         self.complete = True  # no call was cut off or cancelled
         self._on_done, self._stop = on_done, stop
-        self._interrupted = False
+        self.interrupted = False
 
     def stopped(self) -> bool:
-        return self._interrupted or self._stop()
+        return self.interrupted or self._stop()
 
     def interrupt(self) -> None:
-        self._interrupted = True
+        self.interrupted = True
         if isinstance(self._stop, Stop):
             self._stop.set()  # cuts off what is in flight
 

@@ -145,7 +145,7 @@ def test_a_stopped_run_begins_nothing():
     stop.set()
     called = []
     done = run(called.append, [1], stop=stop)
-    assert (done.outcomes, done.stopped, called) == ([], True, [])
+    assert (done.outcomes, done.stopped, done.interrupted, called) == ([], True, False, [])
     assert run(called.append, [1], stop=lambda: True).stopped
 
 
@@ -164,7 +164,7 @@ def test_an_interrupted_call_in_this_thread_keeps_the_others():
         return number
 
     done = run(call, range(10), stop=stop)
-    assert (results(done), done.stopped) == ([0, 1, 2], True)
+    assert (results(done), done.stopped, done.interrupted) == ([0, 1, 2], True, True)
     assert stop()
 
 

@@ -10,6 +10,7 @@ import threading
 
 from rfhosted.hosted import PUBLISHED_LATENCIES
 from rfhosted.local import like_published, serve
+from rfhosted.local.middleware import is_loopback
 
 
 def main() -> int:
@@ -24,6 +25,7 @@ def main() -> int:
         help="simulate the published latencies of each model, or those of one for all",
     )
     options = parser.parse_args()
+    host = options.host or "0.0.0.0"  # noqa: S104  # an empty address means every address
     stop = threading.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, lambda *_: stop.set())
@@ -31,14 +33,17 @@ def main() -> int:
         name = options.simulate
         simulate = like_published(None if name == "published" else name) if name else None
         try:
-            server = stack.enter_context(
-                serve(options.host, options.port, options.key, simulate=simulate)
-            )
+            server = stack.enter_context(serve(host, options.port, options.key, simulate=simulate))
         except (OSError, OverflowError) as error:
             why = getattr(error, "strerror", None) or error
-            print(f"Cannot listen at {options.host}:{options.port}: {why}", file=sys.stderr)
+            print(f"Cannot listen at {host}:{options.port}: {why}", file=sys.stderr)
             return 1
         print(server.url, flush=True)
+        if not (options.key or is_loopback(host)):
+            print(
+                f"Every computer that reaches {host} can use this server: it has no --key.",
+                file=sys.stderr,
+            )
         while not stop.wait(1):  # without a limit Windows would wait through Ctrl-C
             pass
     return 0

@@ -5,22 +5,24 @@ The root behaves as V2, ``/v1`` as v1. Both were recorded from the real server s
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import contextlib
 import threading
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from rfhosted.hosted import REQUEST_LIMITS, ApiVersion
-from rfhosted.local import request_image
-from rfhosted.local.errors import BadImageError, RefusedError
+from rfhosted.local import onnx_models, request_image
+from rfhosted.local.errors import BadImageError, BusyError, RefusedError
 from rfhosted.local.middleware import is_v1, middleware
 from rfhosted.local.parameters import Parameters, read_parameters
 from rfhosted.local.postprocess import MODELS, Model
@@ -28,6 +30,8 @@ from rfhosted.local.render import render
 from rfhosted.local.simulation import Simulator
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from rfhosted.local.simulation import Simulation
 
 _NO_MODEL = (
@@ -37,6 +41,11 @@ _NO_MODEL = (
 #: The real server's words where URLs are switched off. A server that downloads for others is a way
 #: into the network that it runs in; the client downloads images itself.
 _NO_URLS = "Providing images via URL is not supported in this configuration of `inference`."
+
+#: Requests whose models run at the same time, and seconds that others wait for their turn.
+_AT_ONCE, _QUEUE_SECONDS = 4, 15.0
+#: Bytes from which on a body counts as large, and how many of these are in memory at most.
+_LARGE_BODY, _LARGE_BODIES = 500_000, 4
 
 
 def build_app(
@@ -49,7 +58,7 @@ def build_app(
         host: Address at which it will listen.
         simulate: Latencies to simulate, instead of running the models.
     """
-    service = _Service(Simulator(simulate) if simulate else None)
+    service = Service(Simulator(simulate) if simulate else None)
     routes = [
         Route(f"{root}{path}", endpoint, methods=methods)
         for root in ("/v1", "")
@@ -64,40 +73,108 @@ def build_app(
         exception_handlers={HTTPException: _refuse, RefusedError: _refuse, 500: _fail},
     )
     app.router.redirect_slashes = False
+    app.state.service = service
     return app
 
 
-class _Service:
+class Service:
+    """Runs the models for requests, a few at the same time; the others wait in a queue."""
+
     def __init__(self, simulator: Simulator | None) -> None:
         self._simulator = simulator
         self._loaded: set[str] = set()
         self._lock = threading.Lock()
+        self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="rfhosted.local")
+        self._large_bodies = asyncio.Semaphore(_LARGE_BODIES)
+        self._open: set[asyncio.Task[Any] | None] = set()
+
+    def stop(self) -> None:
+        """Refuse the requests that have no response yet; called in the event loop."""
+        for task in self._open:
+            if task:
+                task.cancel()
+
+    def close(self) -> None:
+        """Wait until no model runs any more."""
+        self._pool.shutdown(cancel_futures=True)
 
     async def infer(self, request: Request) -> Response:
         """The image route."""
+        task = asyncio.current_task()
+        self._open.add(task)
         try:
             return await self._infer(request)
         except ClientDisconnect:  # nobody reads this response, and nothing is logged
             return Response(status_code=400)
+        except asyncio.CancelledError:  # by stop
+            raise BusyError from None
+        finally:
+            self._open.discard(task)
 
     async def _infer(self, request: Request) -> Response:
         state: dict[str, Any] = request.scope["state"]
         version = ApiVersion.V1 if is_v1(request.url.path) else ApiVersion.V2
-        body = await request_image.read_body(request, REQUEST_LIMITS[version])
-        parameters = read_parameters(request.query_params)
-        if parameters.image is not None:
-            raise BadImageError(_NO_URLS)
-        data = await request_image.read_image(request, body)
-        if version is ApiVersion.V1:  # the older server knows polygons only
-            parameters = parameters.model_copy(update={"response_mask_format": "polygon"})
         model_id = "{dataset}/{version}".format(**request.path_params)
-        if self._simulator:
+        async with self._room_for_body(request):
+            body = await request_image.read_body(request, REQUEST_LIMITS[version])
+            parameters = read_parameters(request.query_params)
+            if parameters.image is not None:
+                raise BadImageError(_NO_URLS)
+            if version is ApiVersion.V1:  # the older server knows polygons only
+                parameters = parameters.model_copy(update={"response_mask_format": "polygon"})
+            data = await request_image.read_image(request, body)
+            del body
+            if not self._simulator:
+                if model_id not in MODELS:
+                    raise RefusedError(404, _NO_MODEL)
+                state["model_id"] = model_id
+                return await self._queue(request, state, version, data, parameters)
             size = request_image.image_size(data)
-            return await self._simulator.respond(state, model_id, version, size)
-        if model_id not in MODELS:
-            raise RefusedError(404, _NO_MODEL)
-        state["model_id"] = model_id
-        return await run_in_threadpool(self._respond, state, version, data, parameters)
+            del data
+        return await self._simulator.respond(state, model_id, version, size)
+
+    @contextlib.asynccontextmanager
+    async def _room_for_body(self, request: Request) -> AsyncIterator[None]:
+        """Only a few large bodies are in memory at the same time."""
+        if int(request.headers.get("content-length", _LARGE_BODY)) < _LARGE_BODY:
+            yield
+            return
+        try:
+            await asyncio.wait_for(self._large_bodies.acquire(), _QUEUE_SECONDS)
+        except TimeoutError:
+            raise BusyError from None
+        try:
+            yield
+        finally:
+            self._large_bodies.release()
+
+    async def _queue(self, request: Request, *work: Any) -> Response:
+        """Respond in a thread of the pool; stop if the client does not wait any longer."""
+        abandoned = threading.Event()
+        late = time.monotonic() + _QUEUE_SECONDS
+        try:
+            job = asyncio.get_running_loop().run_in_executor(
+                self._pool, self._begin, abandoned, late, *work
+            )
+        except RuntimeError:  # the interpreter ends and starts no more threads
+            raise BusyError from None
+        disconnected = asyncio.ensure_future(_disconnected(request))
+        futures: list[asyncio.Future[Any]] = [job, disconnected]
+        try:
+            await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
+            if not job.done():
+                raise ClientDisconnect
+            return job.result()
+        finally:
+            abandoned.set()
+            for future in futures:
+                future.cancel()
+
+    def _begin(self, abandoned: threading.Event, late: float, *work: Any) -> Response:
+        if time.monotonic() > late:
+            raise BusyError
+        onnx_models.abandoned.set(abandoned)
+        return self._respond(*work)
 
     def _respond(
         self, state: dict[str, Any], version: ApiVersion, data: bytes, parameters: Parameters
@@ -154,6 +231,12 @@ def _v1_shape(response: dict[str, Any]) -> dict[str, Any]:
             for point in item.get("keypoints", ()):
                 point["class_name"] = point.pop("class")
     return response
+
+
+async def _disconnected(request: Request) -> None:
+    """Return when the client has closed the connection."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 async def _healthz(request: Request) -> Response:

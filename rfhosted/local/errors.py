@@ -28,6 +28,24 @@ class BadImageError(RefusedError):
         super().__init__(400, f"Could not load input image. Cause: {cause}")
 
 
+class BusyError(RefusedError):
+    """The request waited too long, or the server is being stopped."""
+
+    headers: ClassVar[dict[str, str] | None] = {"retry-after": "1", "connection": "close"}
+
+    def __init__(self) -> None:
+        super().__init__(503, "Model is temporarily not ready - retry request.")
+
+
+class TooSlowError(RefusedError):
+    """A body that does not arrive in time."""
+
+    headers: ClassVar[dict[str, str] | None] = {"connection": "close"}
+
+    def __init__(self) -> None:
+        super().__init__(408, "The request body did not arrive in time.")
+
+
 class TooLongError(RefusedError):
     """A body over the limit, in the words of v1's gateway; the rest of it is not read."""
 

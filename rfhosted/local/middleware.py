@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import ipaddress
 import time
 import uuid
 from typing import TYPE_CHECKING, Any
@@ -34,7 +35,7 @@ def middleware(key: str | None, host: str) -> list[Middleware]:
         host: Address of the server. On loopback, requests for any other host name are refused: a
             web page could send them through a DNS name of its own that leads to 127.0.0.1.
     """
-    hosts = list(_LOOPBACK) if host in _LOOPBACK else ["*"]
+    hosts = [*_LOOPBACK, host] if is_loopback(host) else ["*"]
     layers = [Middleware(_Headers), Middleware(TrustedHostMiddleware, allowed_hosts=hosts)]
     if key is None:
         return layers
@@ -44,6 +45,14 @@ def middleware(key: str | None, host: str) -> list[Middleware]:
         *layers,
         Middleware(_KeyCheck, opens=lambda sent: hmac.compare_digest(sent.encode(), expected)),
     ]
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address can be reached from the same computer only."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def is_v1(path: str) -> bool:

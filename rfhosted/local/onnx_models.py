@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import functools
 import threading
+from contextvars import ContextVar
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
+
+from rfhosted.local.errors import BusyError
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -27,6 +30,8 @@ _SEMANTIC_SIDE = 513
 _UNUSED_COCO_IDS = {12, 26, 29, 30, 45, 66, 68, 69, 71, 83}
 #: Images that are so many times larger than a model's input are averaged.
 _SKIPS_PIXELS = 2.5
+#: Set when nobody waits for the result of this thread's work any more.
+abandoned: ContextVar[threading.Event | None] = ContextVar("abandoned", default=None)
 _loading = threading.Lock()
 #: More at a time would be no faster on two cores, and one run of u2netp takes 0.3 GB.
 _turns = threading.BoundedSemaphore(2)
@@ -62,6 +67,10 @@ def _load(name: str) -> Any:
 def _run(name: str, batch: npt.NDArray[Any]) -> Any:
     model = session(name)
     with _turns:
+        ended = abandoned.get()
+        # C++ that runs when Python ends aborts the process; its main thread ends first.
+        if (ended and ended.is_set()) or not threading.main_thread().is_alive():
+            raise BusyError
         return model.run(None, {model.get_inputs()[0].name: batch})
 
 

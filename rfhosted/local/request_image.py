@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import contextlib
 import io
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
+from PIL import Image
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
 from PIL.JpegImagePlugin import JpegImageFile
@@ -22,7 +24,7 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 
-from rfhosted.local.errors import BadImageError, RefusedError, TooLongError
+from rfhosted.local.errors import BadImageError, RefusedError, TooLongError, TooSlowError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,6 +54,8 @@ _one_at_a_time = threading.Lock()
 #: Bytes past the limit that are still read (and dropped), so that a client that is still sending
 #: receives the response.
 _READ_ON = 8_000_000
+#: Seconds that a body may take, and that may pass without a byte of it.
+_BODY_SECONDS, _PAUSE_SECONDS = 30.0, 5.0
 _MALFORMED = "Malformed base64 input image."  # the real server says it of files too
 
 
@@ -64,14 +68,22 @@ async def read_body(request: Request, limit: int) -> bytes:
 
     Raises:
         TooLongError: It has more.
+        TooSlowError: It does not arrive in time.
     """
     body, length = bytearray(), 0
-    async for chunk in request.stream():
-        length += len(chunk)
-        if length <= limit:
-            body += chunk
-        elif length > limit + _READ_ON:
-            break
+    now = asyncio.get_running_loop().time
+    end = now() + _BODY_SECONDS
+    try:
+        async with asyncio.timeout(_PAUSE_SECONDS) as patience:
+            async for chunk in request.stream():
+                patience.reschedule(min(end, now() + _PAUSE_SECONDS))
+                length += len(chunk)
+                if length <= limit:
+                    body += chunk
+                elif length > limit + _READ_ON:
+                    break
+    except TimeoutError:
+        raise TooSlowError from None
     if length > limit:
         raise TooLongError
     return bytes(body)
@@ -169,7 +181,9 @@ def image_size(data: bytes) -> tuple[int, int]:
         raise BadImageError(_MALFORMED)
     try:  # not with Image.open, which would warn of large images in the user's notebook
         header = opens(io.BytesIO(data))
-        turned = header.getexif().get(_ORIENTATION, 1) >= 5
+        exif = Image.Exif()  # header.getexif would decode a PNG
+        exif.load(header.info.get("exif", b""))
+        turned = exif.get(_ORIENTATION, 1) >= 5
     except Exception:  # noqa: BLE001  # a damaged file makes Pillow raise anything
         raise BadImageError(_MALFORMED) from None
     return (header.height, header.width) if turned else header.size

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import atexit
 import contextlib
 import os
 import socket
@@ -11,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from rfhosted.local.app import build_app
 from rfhosted.local.slow_network import slowed
@@ -21,6 +24,9 @@ if TYPE_CHECKING:
     from starlette.applications import Starlette
 
     from rfhosted.local.simulation import Simulation
+
+#: Open connections at most; and seconds for a request's head, or for a peer that stopped reading.
+_MOST_CONNECTIONS, _PEER_SECONDS = 256, 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +85,16 @@ def running(app: Starlette, host: str = "127.0.0.1", port: int = 0) -> Iterator[
         listener.listen(128)
         config = uvicorn.Config(
             app,
+            http=_Connection,
             log_config=None,  # logging in this process belongs to its user
             access_log=False,  # it would hold the query, and with it the key
             ws="none",
             lifespan="off",
-            timeout_graceful_shutdown=1,
+            timeout_graceful_shutdown=5,
         )
-        server = uvicorn.Server(config)
+        server = _Server(config)
         thread = threading.Thread(
-            target=server.run, kwargs={"sockets": [listener]}, name="rfhosted.local", daemon=True
+            target=_run, args=(server, listener), name="rfhosted.local", daemon=True
         )
         thread.start()
         while not server.started:
@@ -95,8 +102,69 @@ def running(app: Starlette, host: str = "127.0.0.1", port: int = 0) -> Iterator[
                 raise RuntimeError("The embedded server did not start; its log says why.")
             time.sleep(0.005)
         shown = f"[{host}]" if family is socket.AF_INET6 else host
+
+        def stop() -> None:
+            server.should_exit = True
+            thread.join()
+
+        # Python must not end while a model runs, not even if nobody leaves the context.
+        atexit.register(stop)
         try:
             yield f"http://{shown}:{listener.getsockname()[1]}"
         finally:
-            server.should_exit = True
-            thread.join(timeout=5)
+            stop()
+            atexit.unregister(stop)
+
+
+def _run(server: uvicorn.Server, listener: socket.socket) -> None:
+    # Not asyncio.run, which notebooks replace by nest_asyncio's.
+    loop = asyncio.new_event_loop()
+    try:
+        loop.run_until_complete(server.serve(sockets=[listener]))
+    finally:
+        loop.close()
+
+
+class _Server(uvicorn.Server):
+    """Stops in order: requests without a response are refused, then running models end."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        service = self.config.app.state.service  # type: ignore[union-attr]  # always a Starlette
+        service.stop()
+        await super().shutdown(sockets)
+        service.close()
+
+
+class _Connection(H11Protocol):
+    """Closes connections that are too many, or whose peer neither sends a head nor reads."""
+
+    _patience: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
+        super().connection_made(transport)
+        if len(self.connections) > _MOST_CONNECTIONS:
+            transport.abort()
+        self._watch(waiting=True)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._watch(waiting=self.cycle is None or self.cycle.response_complete)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._watch(waiting=True)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._watch(waiting=False)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._watch(waiting=False)
+
+    def _watch(self, *, waiting: bool) -> None:
+        if self._patience and not waiting:
+            self._patience.cancel()
+            self._patience = None
+        elif waiting and not self._patience:
+            self._patience = self.loop.call_later(_PEER_SECONDS, self.transport.abort)

@@ -116,7 +116,7 @@ def test_nothing_is_left_afterwards() -> None:
 
 
 def test_a_server_that_cannot_start_says_so(monkeypatch) -> None:
-    monkeypatch.setattr("uvicorn.Server.run", lambda self, sockets: None)
+    monkeypatch.setattr("rfhosted.local.server._run", lambda server, listener: None)
     with pytest.raises(RuntimeError, match="did not start"), rfhosted.local.serve():
         pass
 

@@ -196,20 +196,20 @@ class Client:
         return self.send(self.prepare(image, call))
 
     def prepare(
-        self, image: ImageLike, call: Call | None = None, *, ask_platform: bool = True
+        self, image: ImageLike, call: Call | str | None = None, *, ask_platform: bool = True
     ) -> Prepared:
         """What ``predict`` would send, to look at or to ``send``; no request goes to a model.
 
         Args:
             image: As ``predict`` takes it.
-            call: What is requested; None for every default.
+            call: What is requested, or the name of a model; None for every default.
             ask_platform: Whether the model's input size may be looked up on the platform.
 
         Raises:
             HostedError: What can be told before sending.
             ValueError, TypeError: An argument makes no sense.
         """
-        call = call or Call()
+        call = call if isinstance(call, Call) else Call(call)
         route = self.route(call)
         call = call.settled(route.version, route.task)
         address = address_of(route)
@@ -241,16 +241,16 @@ class Client:
             return self._http.download(bare(str(image)), timeout=self.timeout)
         return image
 
-    def route(self, call: Call | None = None) -> Route:
+    def route(self, call: Call | str | None = None) -> Route:
         """Which model is meant and where the request would go; nothing is sent.
 
         Args:
-            call: What is requested; None for every default.
+            call: What is requested, or the name of a model; None for every default.
 
         Raises:
             HostedError: The id cannot be routed, or not by that version, region or without a key.
         """
-        call = call or Call()
+        call = call if isinstance(call, Call) else Call(call)
         if self._key_was_pickled and self.base_url is None:
             _refuse_lost_key()
         return find_route(

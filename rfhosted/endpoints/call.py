@@ -55,7 +55,8 @@ class Call:
         # The strings that people type and numpy's integers become the library's own values.
         own = object.__setattr__
         own(self, "task", None if self.task is None else Task(self.task))
-        own(self, "api_version", self.api_version and ApiVersion(self.api_version))
+        version = self.api_version
+        own(self, "api_version", None if version is None else ApiVersion(version))
         own(self, "image_size", check_size(self.image_size))
 
     def settled(self, api_version: ApiVersion, task: Task | None) -> Call:

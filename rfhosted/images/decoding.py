@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 _ORIENTATION = 0x0112
 _SUBFILE_TYPE, _WIDTH, _HEIGHT, _SUB_DIRECTORIES = 254, 256, 257, 330  # TIFF 6.0 and supplement 1
 _MOST_DIRECTORIES = 64
-_PNG_END = b"IEND\xaeB`\x82"  # a PNG's last chunk, with its checksum
 #: Python's warning filters belong to the whole process: one thread at a time may change them.
 _filters = threading.RLock()
 
@@ -118,11 +117,33 @@ def check_end(image: ImageFile.ImageFile, data: bytes) -> None:
         whole = data[-4096:].rstrip(b"\0\r\n ").endswith(b"\xff\xd9")
     elif image.format == "WEBP":
         whole = len(data) >= int.from_bytes(data[4:8], "little") + 8
-    elif image.format == "PNG" and _PNG_END not in data:  # Pillow takes it, servers do not
+    elif image.format == "PNG" and not _is_whole_png(data):  # Pillow takes it, servers do not
         raise OSError("truncated")
     if not whole:
         image.draft("RGB", (max(1, image.width // 8), max(1, image.height // 8)))  # as strict, fast
         image.load()
+
+
+def _is_whole_png(data: bytes) -> bool:
+    """Whether the chunks lead to the last one. OpenCV allocates whatever length a chunk claims."""
+    at = 8
+    while data[at + 4 : at + 8] not in (b"IEND", b""):
+        at += 12 + int.from_bytes(data[at : at + 4], "big")
+    return len(data) >= at + 12
+
+
+def png_by_opencv(data: bytes) -> Image.Image | None:
+    """A PNG that Pillow refuses for its metadata, where OpenCV, the servers' decoder, takes it."""
+    import cv2
+    import numpy as np
+
+    width, height = (int.from_bytes(data[at : at + 4], "big") for at in (16, 20))
+    small = width * height <= (Image.MAX_IMAGE_PIXELS or 1 << 30)
+    if data.startswith(b"\x89PNG") and small and _is_whole_png(data):
+        with contextlib.suppress(cv2.error):
+            pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+            return None if pixels is None else Image.fromarray(pixels[:, :, ::-1])
+    return None
 
 
 def full_size_first(data: bytes) -> bytes:

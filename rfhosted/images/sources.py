@@ -41,7 +41,8 @@ _UPRIGHT = {
 #: Formats that every server decodes, as the server knows them.
 _SENT_AS = {"JPEG": "JPEG", "MPO": "JPEG", "PNG": "PNG", "WEBP": "WEBP"}
 _SCALED_TO_8_BITS = "16 or 32 bits scaled to 8"
-#: A JPEG is decoded at the smallest of its scales that leaves this much to the antialiased resize.
+#: A JPEG is decoded at the smallest of its scales that leaves nothing to the antialiased resize, or
+#: this much.
 _DRAFT_MARGIN = 1.5
 #: An image that shrinks by less than this holds next to nothing that could alias.
 _SLIGHTLY = 1.25
@@ -127,13 +128,10 @@ class SourceImage:
         if self.data is None or self.sent_as != "JPEG" or "full" in self.__dict__:
             return None
         ratio = min(whole / part for whole, part in zip(self.size, size, strict=True))
-        scale = next(
-            scale
-            for scale in (8, 4, 2, 1)
-            if ratio >= scale * _DRAFT_MARGIN or _divided(self.size, scale) == size or scale == 1
-        )
+        exact = {scale: tuple(part * scale for part in size) == self.size for scale in (8, 4, 2)}
+        scale = next((n for n in exact if exact[n] or ratio >= n * _DRAFT_MARGIN), 1)
         how = cv2.IMREAD_COLOR if scale == 1 else getattr(cv2, f"IMREAD_REDUCED_COLOR_{scale}")
-        width, height = _divided(self.size, scale)
+        width, height = (-(-side // scale) for side in self.size)
         with contextlib.suppress(cv2.error):
             pixels = cv2.imdecode(np.frombuffer(self.data, np.uint8), how)
             if pixels is not None and pixels.shape == (height, width, 3):
@@ -191,6 +189,8 @@ def _from_bytes(data: bytes) -> SourceImage:
                 return _described(image, data)
     except Exception as error:  # noqa: BLE001 - a decoder of a foreign format raises anything
         problem = explain(error, data)
+    if pixels := decoding.png_by_opencv(data):
+        return _from_pixels(pixels)
     raise problem
 
 
@@ -249,10 +249,6 @@ def _from_array(array: npt.NDArray[Any]) -> SourceImage:
         )
     # Copied: what the caller does with the array afterwards must not change the result.
     return _from_pixels(Image.frombytes("RGB", array.shape[1::-1], array.tobytes()))
-
-
-def _divided(size: tuple[int, int], scale: int) -> tuple[int, int]:
-    return -(-size[0] // scale), -(-size[1] // scale)
 
 
 def _shrunk(pixels: Pixels, size: tuple[int, int]) -> Pixels:

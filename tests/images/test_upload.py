@@ -15,8 +15,9 @@ from rfhosted import TooLargeError
 from rfhosted.endpoints.image_tasks import parse
 from rfhosted.hosted import Task
 from rfhosted.images.sources import load
-from rfhosted.images.upload import fit, scaled
+from rfhosted.images.upload import check_size, fit, scaled
 from rfhosted.transport import request
+from support.image_files import encoded, photo, turned
 
 ROOM = 10_000_000
 MODES = ["RGB", "L", "RGBA", "P", "CMYK", "LA", "1"]
@@ -24,19 +25,6 @@ MODES = ["RGB", "L", "RGBA", "P", "CMYK", "LA", "1"]
 
 def send(image, longest=None, budget=ROOM):
     return fit(image, longest, budget=budget, overhead=request.FORM_BYTES)
-
-
-def encoded(image: Image.Image, kind="PNG", **options) -> bytes:
-    file = io.BytesIO()
-    image.save(file, kind, **options)
-    return file.getvalue()
-
-
-def photo(width: int, height: int, seed: int = 0) -> Image.Image:
-    """Smooth noise: it compresses as photographs do."""
-    rng = np.random.default_rng(seed)
-    small = rng.integers(0, 255, (max(2, height // 8), max(2, width // 8), 3), np.uint8)
-    return Image.fromarray(small).resize((width, height), Image.Resampling.BICUBIC)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -51,15 +39,13 @@ def photo(width: int, height: int, seed: int = 0) -> Image.Image:
 def test_a_box_comes_back_where_it_was_put(
     width, height, mode, orientation, longest, budget
 ) -> None:
-    exif = Image.Exif()
-    exif[0x0112] = orientation
     stored = photo(width, height).convert(mode)
     kind = "JPEG" if mode in ("RGB", "L", "CMYK") else "PNG"
-    picture = load(encoded(stored, kind, exif=exif))
+    image = load(encoded(stored, kind, exif=turned(orientation)))
     upright = (height, width) if orientation > 4 else (width, height)
-    assert picture.size == upright
+    assert image.size == upright
     try:
-        content, upload = send(picture, longest, budget)
+        content, upload = send(image, longest, budget)
     except TooLargeError as error:
         assert longest is None or budget < 4_000
         assert f"{budget:,}" in str(error)  # noqa: PT017 - not every draw raises
@@ -69,11 +55,11 @@ def test_a_box_comes_back_where_it_was_put(
     assert len(body) <= upload.nbytes <= budget
     # What is sent has the size that is recorded, and is never larger than the original.
     with Image.open(io.BytesIO(content)) as sent:
-        turned = upload.quality is None and orientation > 4
-        assert (sent.size[::-1] if turned else sent.size) == upload.size
-    assert all(a <= b for a, b in zip(upload.size, picture.size, strict=True))
-    assert longest is None or max(upload.size) <= longest or upload.size == picture.size
-    # A server finds an object in the sent picture; its box lands within one sent pixel of the truth.
+        sideways = upload.quality is None and orientation > 4
+        assert (sent.size[::-1] if sideways else sent.size) == upload.size
+    assert all(a <= b for a, b in zip(upload.size, image.size, strict=True))
+    assert longest is None or max(upload.size) <= longest or upload.size == image.size
+    # A server finds an object in the sent image; its box lands within one sent pixel of the truth.
     sx, sy = upload.size[0] / upright[0], upload.size[1] / upright[1]
     truth = (0.2 * upright[0], 0.3 * upright[1], 0.7 * upright[0], 0.9 * upright[1])
     x1, y1, x2, y2 = truth[0] * sx, truth[1] * sy, truth[2] * sx, truth[3] * sy
@@ -108,24 +94,22 @@ def test_a_box_comes_back_where_it_was_put(
 def test_the_pixels_themselves_stay_where_they_were(
     x, y, width, height, longest, orientation
 ) -> None:
-    # A white square on black: its centre in the sent picture, scaled back, is its centre before.
+    # A white square on black: its centre in the sent image, scaled back, is its centre before.
     pixels = np.zeros((height, width, 3), np.uint8)
     cx, cy = int(x * width), int(y * height)
     pixels[max(0, cy - 15) : cy + 15, max(0, cx - 15) : cx + 15] = 255
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    picture = load(encoded(Image.fromarray(pixels), "JPEG", quality=95, exif=exif))
-    content, upload = send(picture, longest)
+    image = load(encoded(Image.fromarray(pixels), "JPEG", quality=95, exif=turned(orientation)))
+    content, upload = send(image, longest)
     sent = np.asarray(Image.open(io.BytesIO(content)).convert("L"))
     if upload.quality is None:
-        sent = np.asarray(picture.full.convert("L"))
+        sent = np.asarray(image.full.convert("L"))
 
     def centre(image):
         return [axis.mean() + 0.5 for axis in np.nonzero(image > 127)][::-1]
 
-    before = centre(np.asarray(picture.full.convert("L")))
+    before = centre(np.asarray(image.full.convert("L")))
     for axis in (0, 1):
-        factor = picture.size[axis] / upload.size[axis]
+        factor = image.size[axis] / upload.size[axis]
         assert abs(centre(sent)[axis] * factor - before[axis]) <= factor
 
 
@@ -133,10 +117,8 @@ def test_the_pixels_themselves_stay_where_they_were(
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
 @pytest.mark.parametrize("orientation", [1, 3, 6])
 def test_every_kind_of_input_sends_the_same_bytes(tmp_path, kind, orientation, longest) -> None:
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    data = encoded(photo(500, 300), kind, exif=exif)
-    path = tmp_path / "picture"
+    data = encoded(photo(500, 300), kind, exif=turned(orientation))
+    path = tmp_path / "image"
     path.write_bytes(data)
     uri = f"data:image/{kind.lower()};base64,{base64.b64encode(data).decode()}"
     kinds = [
@@ -158,8 +140,8 @@ def test_every_kind_of_input_sends_the_same_bytes(tmp_path, kind, orientation, l
         assert arrays == {_sent(load(data), longest)}
 
 
-def _sent(picture, longest):
-    content, upload = send(picture, longest)
+def _sent(image, longest):
+    content, upload = send(image, longest)
     return content, upload.format
 
 
@@ -188,10 +170,10 @@ def test_original_leaves_a_turned_jpeg_to_the_server(images) -> None:
 
 
 def test_quality_goes_before_size() -> None:
-    picture = load(photo(1000, 800))
+    image = load(photo(1000, 800))
     sizes, qualities, lengths = [], [], []
     for budget in (400_000, 120_000, 60_000, 40_000, 20_000, 8_000):
-        _, upload = send(picture, 800, budget)
+        _, upload = send(image, 800, budget)
         sizes.append(upload.size)
         qualities.append(upload.quality)
         lengths.append(upload.nbytes)
@@ -229,3 +211,35 @@ def test_scaled_sizes(width, height, longest) -> None:
     assert max(w, h) <= max(longest, 1) or (w, h) == (width, height)
     if max(width, height) > longest:
         assert max(w, h) == longest
+
+
+@pytest.mark.parametrize("size", [1, 640, np.int64(640), "original", None])
+def test_image_sizes_become_plain_values(size) -> None:
+    assert check_size(size) == size
+    assert type(check_size(size)) in (int, str, type(None))
+
+
+@pytest.mark.parametrize(
+    "size", [0, -5, 1.5, True, "640", "CANARYab12CD34ef56GH78", (640, 480), b"", float("nan")]
+)
+def test_what_is_not_an_image_size_is_refused_undisclosed(size) -> None:
+    with pytest.raises(ValueError, match="image_size") as caught:
+        check_size(size)
+    assert "CANARY" not in str(caught.value)
+
+
+def test_the_record_says_all_that_was_done() -> None:
+    data = encoded(photo(900, 600), "JPEG", exif=turned(6))
+    _, upload = send(load(data), 300)
+    assert upload.changes == "turned upright, scaled from 600 x 900, JPEG quality 85"
+    assert send(load(photo(90, 60)))[1].changes == "JPEG quality 95"
+
+
+def test_the_budget_is_kept_to_the_byte() -> None:
+    image = load(encoded(photo(64, 48), "JPEG"))
+    needed = len(image.data) + request.FORM_BYTES
+    assert send(image, None, needed)[1].nbytes == needed
+    with pytest.raises(TooLargeError):
+        send(image, None, needed - 1)
+    with pytest.raises(TooLargeError):  # not even one pixel fits
+        send(image, 64, request.FORM_BYTES)

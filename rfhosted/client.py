@@ -18,13 +18,14 @@ from rfhosted.images import sources
 from rfhosted.images.reading import bare
 from rfhosted.keys import ApiKey, find_key
 from rfhosted.prediction import Prediction, Timing, prediction_of
-from rfhosted.transport.session import Reply, Transport, seconds_of
+from rfhosted.transport.request import seconds_of
+from rfhosted.transport.session import Transport
 
 if TYPE_CHECKING:
     from rfhosted.images.sources import ImageLike, SourceImage
     from rfhosted.images.upload import ImageSize
     from rfhosted.transport.connection import Stop
-    from rfhosted.transport.session import SupportsSend
+    from rfhosted.transport.request import Reply, SupportsSend
 
 _DERIVED = "The masks are derived from boxes and a class map, not output by a trained model."
 _V2_IS_RECOMMENDED = "v1 is the legacy API: Roboflow recommends V2 (api_version='v2')."

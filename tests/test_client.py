@@ -308,7 +308,7 @@ def test_the_task_is_taken_from_the_answer_where_nobody_tells(scripted, images) 
 
 
 def test_retries_are_noted(scripted, images, monkeypatch) -> None:
-    monkeypatch.setattr("rfhosted.transport.session._Policy.get_backoff_time", lambda self: 0)
+    monkeypatch.setattr("rfhosted.transport.session._FIRST_BACKOFF", 0)
     scripted.respond(Response(status=503), Response(b'{"predictions": []}'))
     prediction = client(scripted).predict(images / "one.jpg", "a/1")
     assert prediction.timing.retries == ("503",)

@@ -14,7 +14,7 @@ from rfhosted.transport.request import Request
 if TYPE_CHECKING:
     from rfhosted.hosted import Region
     from rfhosted.keys import ApiKey
-    from rfhosted.transport.session import SupportsSend
+    from rfhosted.transport.request import SupportsSend
 
 _PATIENCE = 3.0  # seconds for one question: a picture waits for it
 

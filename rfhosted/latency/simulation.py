@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from rfhosted.keys import ApiKey
     from rfhosted.local import Simulation
     from rfhosted.transport.connection import Stop
-    from rfhosted.transport.request import Request
-    from rfhosted.transport.session import Reply
+    from rfhosted.transport.request import Reply, Request
 
 
 class Simulated:

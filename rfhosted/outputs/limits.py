@@ -30,3 +30,18 @@ LONGEST_TIME = 86_400.0
 #: Objects, and keypoints of all of them, that are drawn on one image: those of the highest
 #: confidence.
 MOST_DRAWN_OBJECTS, MOST_DRAWN_KEYPOINTS = 5_000, 100_000
+#: Bytes of a response, decompressed. The largest real ones are maps of 50 megapixels with their
+#: confidences: some 20 MB.
+LARGEST_RESPONSE = 40_000_000
+#: Lists and objects in the JSON of a response; twice as many commas.
+MOST_JSON_CONTAINERS = 1_000_000
+#: Lists and objects within each other. Real responses have six.
+DEEPEST_JSON = 100
+#: Bytes of an error response that are read: the message stands at its start.
+LARGEST_ERROR_PAGE = 100_000
+#: Bytes of a response that was not understood and is kept for the user.
+LARGEST_KEPT_TEXT = 1_000_000
+#: Bytes of an image behind a URL.
+LARGEST_DOWNLOAD = 100_000_000
+#: URLs after one another that an image's URL may lead to.
+MOST_REDIRECTS = 10

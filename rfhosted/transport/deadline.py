@@ -1,7 +1,7 @@
-"""Deadlines of everything that is under way, kept by one thread.
+"""The deadlines of all tries that are under way, kept by one thread.
 
-A thread for each would cost every request more than its own work: starting one takes milliseconds
-on a busy machine.
+A thread for each would cost every request more than its own work: to start one takes milliseconds
+under load.
 """
 
 from __future__ import annotations

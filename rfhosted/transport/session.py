@@ -1,19 +1,22 @@
-"""Send a request and bring back the reply: pooled, timed, tried again where that helps.
+"""HTTP: pooled, timed, tried again where that helps. The key goes on at the last moment.
 
-No other module but connection.py imports requests. The key is put on a request at the last moment,
-and nothing that leaves this module, an error or a log line, holds it.
+Nothing that leaves this module, an error, a log line or a traceback, holds the key.
 """
 
 from __future__ import annotations
 
+import html
+import http.client
 import json
-import logging
+import os
 import random
 import re
+import ssl
 import time
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import unquote, urlsplit
+from dataclasses import dataclass, replace
+from socket import gaierror
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urljoin, urlsplit
 
 import requests
 from urllib3.exceptions import HTTPError as Urllib3Error
@@ -27,27 +30,36 @@ from rfhosted.errors import (
     error_for,
     message_in,
 )
-from rfhosted.outputs.limits import LONGEST_TIME
+from rfhosted.outputs import limits
+from rfhosted.outputs.text import one_line
 from rfhosted.transport.connection import Adapter, Stop, Try
+from rfhosted.transport.request import Reply
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from rfhosted.keys import ApiKey
     from rfhosted.transport.request import Request
-    from rfhosted.transport.stopwatch import Split
 
 #: Statuses worth another try. 502 is a hiccup once, and a broken model after.
 _RETRIED = frozenset({429, 502, 503, 504})
-#: Seconds; a server that asks for a longer pause is told to the user instead of waited for.
+#: Seconds; a server that wants a longer pause is reported to the user instead of waited for.
 _LONGEST_PAUSE = 30.0
+_FIRST_BACKOFF, _LONGEST_BACKOFF, _JITTER = 0.5, 8.0, 0.3  # seconds
 #: All tries and pauses together, in timeouts.
 _BUDGET_IN_TIMEOUTS = 2
-_LARGEST_DOWNLOAD = 100_000_000  # bytes of a picture from a URL
-_LARGEST_ANSWER = 500_000_000  # bytes; a runaway answer must not eat the memory
+_LONGEST_TRY = 86_400.0  # seconds; sockets overflow at more
 _CHUNK = 1 << 16
+#: What the HTTP libraries decompress in pieces, so that a bomb does not explode.
+_ENCODINGS = {"", "identity", "gzip", "x-gzip", "deflate"}
+_HEADERS = {**requests.utils.default_headers(), "Accept-Encoding": "gzip, deflate"}
+
+#: What is raised at a network, a server or settings of the system that are not as they should be.
+_TROUBLE = (requests.RequestException, Urllib3Error, http.client.HTTPException, OSError, ValueError)
 
 
 class _Auth(requests.auth.AuthBase):
-    """Puts the key on a request at the last moment; also keeps requests from asking ~/.netrc."""
+    """Puts the key on a request at the last moment."""
 
     def __init__(self, key: ApiKey | None, *, in_header: bool) -> None:
         self._key, self._in_header = key, in_header
@@ -60,123 +72,81 @@ class _Auth(requests.auth.AuthBase):
         return prepared
 
 
-class _HideKey(logging.Filter):
-    """urllib3 logs each URL at DEBUG, with the query that v1 takes the key in."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        if isinstance(record.args, tuple):
-            record.args = tuple(
-                re.sub(r"(api_key=)[^&\s]+", r"\1***", arg) if isinstance(arg, str) else arg
-                for arg in record.args
-            )
-        return True
-
-
-logging.getLogger("urllib3.connectionpool").addFilter(_HideKey())
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """An HTTP answer.
-
-    Attributes:
-        status: HTTP status.
-        headers: Names in lower case.
-        body: The bytes, decompressed.
-        e2e: Seconds from connecting or sending, in the last try, to its answer's last byte.
-        split: The parts of ``e2e``.
-        retries: Why earlier tries failed, in words.
-    """
-
-    status: int
-    headers: dict[str, str]
-    body: bytes = field(repr=False)
-    e2e: float
-    split: Split
-    retries: tuple[str, ...] = ()
-
-    def json(self) -> Any:
-        """The body as JSON.
-
-        Raises:
-            UnexpectedAnswerError: It is none; the text is kept.
-        """
-        try:
-            return json.loads(self.body)
-        except ValueError:
-            text = self.body.decode("utf-8", "replace")
-        raise UnexpectedAnswerError(
-            "The answer is not JSON: perhaps a proxy or a login page answered",
-            status=self.status,
-            raw=text,
-        )
-
-
-def seconds_of(reported: Any) -> float | None:
-    """Seconds that a body or a header reports; None for what no time is: NaN, negative, years."""
-    if isinstance(reported, bool):
-        return None
-    try:
-        seconds = float(reported)
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return seconds if 0 <= seconds <= LONGEST_TIME else None
-
-
 @dataclass(frozen=True, slots=True)
 class _Failure:
-    """No answer: what happened, and whether the request certainly led to none."""
+    """No response that can be used: why, and whether to try again at once."""
 
     reason: str
-    before_answer: bool = False
+    again: bool = False
+    advice: str | None = None
+    kind: type[HostedError] = UnreachableError
 
 
-class _Policy(Retry):
-    """urllib3's Retry, but for a first pause that is not zero."""
-
-    def get_backoff_time(self) -> float:
-        doubled = self.backoff_factor * 2 ** (len(self.history) - 1)
-        jitter = random.random() * self.backoff_jitter  # noqa: S311 - no secret is made of it
-        return float(min(self.backoff_max, doubled) + jitter)
-
-
-class SupportsSend(Protocol):
-    """The seam to the network: ``Client(transport=…)`` takes anything with this method."""
-
-    def send(
-        self,
-        request: Request,
-        key: ApiKey | None,
-        *,
-        timeout: float,
-        retries: int,
-        stop: Stop | None = None,
-    ) -> Reply:
-        """Send a request and bring back its reply.
-
-        Args:
-            request: What to send; the key is not in it.
-            key: Goes into the header or the query, as the request says.
-            timeout: Seconds for one try.
-            retries: Further tries at most.
-            stop: Ends it from another thread.
-
-        Raises:
-            HostedError: There is no reply, or one that reports an error.
-        """
+_BAD_CERTIFICATES = _Failure(
+    "the certificate file that the environment names cannot be read",
+    advice="Correct or unset REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE.",
+)
+_BAD_PROXY = _Failure(
+    "the proxy of the environment failed ({})",
+    again=True,
+    advice="Check HTTP_PROXY, HTTPS_PROXY and ALL_PROXY, or name the host in NO_PROXY.",
+)
+#: Class of an error, a part of its text -> what happened; the first that fits. ``{}`` stands for
+#: the words of the operating system.
+_EXPLAINED: tuple[tuple[type[BaseException], str, _Failure], ...] = (
+    (
+        requests.exceptions.InvalidSchema,
+        "SOCKS support",
+        _Failure(
+            "the proxy of the environment is a SOCKS proxy, which needs another package",
+            advice='Run pip install "requests[socks]", or unset ALL_PROXY.',
+        ),
+    ),
+    (OSError, "CA certificate bundle", _BAD_CERTIFICATES),
+    (ssl.SSLError, "X509", _BAD_CERTIFICATES),
+    (
+        ssl.SSLCertVerificationError,
+        "",
+        _Failure(
+            "its certificate was not accepted ({})",
+            advice="Check the clock; behind a company's proxy, name its certificate file in"
+            " REQUESTS_CA_BUNDLE.",
+        ),
+    ),
+    (
+        requests.exceptions.SSLError,
+        "",
+        _Failure("the TLS connection failed ({})", advice="Check the address and any proxy."),
+    ),
+    (requests.exceptions.ProxyError, "", _BAD_PROXY),
+    (requests.exceptions.InvalidProxyURL, "", _BAD_PROXY),
+    (
+        gaierror,
+        "",
+        _Failure(
+            "the name of the host was not found ({})",
+            again=True,
+            advice="Check the spelling of the address, and the network.",
+        ),
+    ),
+    (requests.exceptions.ReadTimeout, "", _Failure("no response in time")),
+    (requests.exceptions.ConnectionError, "", _Failure("{}", again=True)),
+)
 
 
 class Transport:
-    """A pooled session. Safe to use from several threads."""
+    """Sends requests over connections that stay open, from any number of threads and processes."""
 
     def __init__(self) -> None:
-        self._session = requests.Session()
-        for scheme in ("http://", "https://"):
-            self._session.mount(scheme, Adapter(pool_maxsize=32))
+        self._adapters: dict[int, Adapter] = {}
+        self._environment = requests.Session()  # reads proxies and certificates from there
 
     def __repr__(self) -> str:
         return "Transport()"
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Transport, ()  # each process has its own connections
+
     def send(
         self,
         request: Request,
@@ -186,7 +156,7 @@ class Transport:
         retries: int,
         stop: Stop | None = None,
     ) -> Reply:
-        """Send, and try again where that helps; the successful reply.
+        """Send, and try again where that helps; the successful response.
 
         Args:
             request: What to send; the key is put on it here.
@@ -196,72 +166,64 @@ class Transport:
             stop: Ends it from another thread.
 
         Raises:
-            HostedError: What ``errors.STATUSES`` says of the last status.
-            UnreachableError: No answer, one that was cut off, or stopped.
+            HostedError: As ``errors.STATUSES`` has it for the last status.
+            UnreachableError: No response, one that was cut off, or stopped.
+            UnexpectedAnswerError: A response larger than any real one.
         """
         stop = stop or Stop()
-        policy = _Policy(total=retries, backoff_factor=0.5, backoff_jitter=0.3, backoff_max=8)
+        hide = key.redact if key else str
         give_up = time.monotonic() + timeout * _BUDGET_IN_TIMEOUTS
-        auth = _Auth(key, in_header=request.key_in_header)
         call = requests.Request(
             request.method,
             request.url,
             params=request.params,
             data=request.body or None,
-            headers={"Content-Type": request.content_type} if request.body else {},
-            auth=auth,
+            headers=_HEADERS | ({"Content-Type": request.content_type} if request.body else {}),
+            auth=_Auth(key, in_header=request.key_in_header),
         )
         failed: list[str] = []
-        while True:
+        for _ in range(retries + 1):
             seconds = min(timeout, give_up - time.monotonic())
-            outcome = self._try(call, seconds, largest=_LARGEST_ANSWER, stop=stop)
+            outcome = self._try(call, seconds, stop, hide, limits.LARGEST_RESPONSE)
             if isinstance(outcome, Reply) and outcome.status == 200:
                 return replace(outcome, retries=tuple(failed))
             failed.append(outcome.reason if isinstance(outcome, _Failure) else str(outcome.status))
-            pause = _pause(policy, outcome, failed)
-            if stop() or pause is None or time.monotonic() + pause >= give_up:
+            pause = _pause(outcome, failed)
+            over = pause is None or time.monotonic() + pause >= give_up
+            if over or len(failed) > retries or stop():
                 break
-            policy = policy.increment(request.method, error=Urllib3Error(failed[-1]))
-            stop.wait(pause or policy.get_backoff_time())
+            stop.wait(pause or 0.0)
             if stop():
                 break
-        raise _error(outcome, urlsplit(request.url).netloc, key, tries=len(failed))
+        raise _error(outcome, urlsplit(request.url).netloc, hide, tries=len(failed))
 
     def download(self, url: str, *, timeout: float) -> bytes:
-        """The bytes behind a picture's address. No key is sent there.
+        """The bytes behind the URL of an image. No key is sent there.
 
         Args:
-            url: An http or https address.
+            url: An http or https URL; it may hold a user and a password.
             timeout: Seconds, for all of it.
 
         Raises:
-            ImageError: Unreachable, slow, too large, or an answer that is no success.
+            ImageError: Unreachable, slow, too large, or a response that is not a success.
         """
         try:
-            parts = urlsplit(url)
-            host = parts.netloc.rpartition("@")[2]  # all that is shown: the rest may hold a secret
-            user, password = unquote(parts.username or ""), unquote(parts.password or "")
+            call, host = _image_request(url), urlsplit(url).netloc.rpartition("@")[2]
         except ValueError:
-            host = user = password = ""
+            host = ""
         if not host:
             raise ImageError(
                 "The URL of the image is invalid", advice="Check it for typing errors."
             )
-        login = (
-            requests.auth.HTTPBasicAuth(user.encode(), password.encode())
-            if user or password
-            else None
-        )
-        call = requests.Request("GET", url, auth=login or _Auth(None, in_header=False))
-        outcome = self._try(call, timeout, largest=_LARGEST_DOWNLOAD, stop=Stop(), follow=True)
+        # Of the URL only the host is shown: the rest may hold a secret.
+        failed = f"The image at {host} could not be fetched"
+        outcome = self._try(call, timeout, Stop(), str, limits.LARGEST_DOWNLOAD, follow=True)
         if isinstance(outcome, _Failure):
-            raise ImageError(
-                f"The image at {host} could not be fetched: {outcome.reason}",
-                advice="Check the address and the network.",
-            )
+            advice = outcome.advice or "Check the URL and the network."
+            raise ImageError(f"{failed}: {outcome.reason}", advice=advice)
         if outcome.status != 200:
             raise ImageError(
-                f"The image at {host} could not be fetched: HTTP {outcome.status}",
+                f"{failed}: HTTP {outcome.status}",
                 advice="Check the URL; a protected image needs https://user:password@host/path.",
             )
         return outcome.body
@@ -270,110 +232,166 @@ class Transport:
         self,
         call: requests.Request,
         seconds: float,
-        *,
-        largest: int,
         stop: Stop,
+        hide: Callable[[str], str],
+        largest: int,
+        *,
         follow: bool = False,
     ) -> Reply | _Failure:
-        answered = False
-        failure: _Failure | None = None
-        with Try(seconds, stop) as attempt:
-            try:
-                prepared = self._session.prepare_request(call)
-                with self._session.send(
-                    prepared,
-                    # A little longer than the deadline, which then is what ends the wait.
-                    timeout=(seconds, seconds + 1),
-                    stream=True,
-                    allow_redirects=follow,
-                    **self._settings(call.url),
-                ) as response:
-                    answered = True
-                    body = bytearray()
-                    for chunk in response.iter_content(_CHUNK):
-                        body += chunk
-                        if len(body) > largest:
-                            return _Failure(f"it has more than {largest:,} bytes")
-                    ended = time.perf_counter()
-            except (requests.RequestException, Urllib3Error, OSError, ValueError) as error:
-                failure = _explain(error, answered=answered)
+        """Everything that one timeout is for; ``follow`` redirects, for images only."""
+        seconds = min(seconds, _LONGEST_TRY)
+        with Try(seconds, stop, hide) as attempt:
+            outcome = self._exchange(call, attempt, largest)
+            for _ in range(limits.MOST_REDIRECTS if follow else 0):
+                if isinstance(outcome, _Failure) or not (target := outcome.headers.get("location")):
+                    break
+                call = _image_request(urljoin(call.url, target), call)
+                outcome = self._exchange(call, attempt, largest)
+        if isinstance(outcome, Reply):
+            return outcome
         if stop():
             return _Failure("it was stopped")
         if attempt.expired:
-            return _Failure(f"no complete answer within {seconds:.3g} s")
-        if failure:
-            return failure
-        headers = {name.lower(): value for name, value in response.headers.items()}
+            return _Failure(f"no complete response within {seconds:.3g} s")
+        return outcome
+
+    def _exchange(self, call: requests.Request, attempt: Try, largest: int) -> Reply | _Failure:
+        """One request and its response. Whatever is raised leaves its frames behind.
+
+        Those of the HTTP libraries hold the URL and the headers with the key, and tracebacks show
+        the variables of frames: also that of Ctrl-C.
+        """
+        try:
+            return self._round_trip(call, attempt, largest)
+        except _TROUBLE as error:
+            return _explain(error, responded=attempt.responded)
+        except BaseException as error:  # noqa: BLE001 - raised below
+            raised = error.with_traceback(None)
+        raised.__context__ = raised.__cause__ = None
+        raise raised
+
+    def _round_trip(self, call: requests.Request, attempt: Try, largest: int) -> Reply | _Failure:
+        attempt.responded = False
+        seconds = attempt.left()
+        with self._adapter().send(
+            call.prepare(),
+            # A little longer than the deadline, which then is what ends the wait.
+            timeout=(seconds, seconds + 1),
+            stream=True,
+            **self._settings(call.url),
+        ) as response:
+            status = response.status_code
+            most = largest if status == 200 else limits.LARGEST_ERROR_PAGE
+            body = b"" if 300 <= status < 400 else b"".join(_pieces(response.raw, attempt, most))
+            ended = time.perf_counter()
+            if len(body) > most and status == 200:
+                reason = f"it has more than {most:,} bytes"
+                return _Failure(reason, kind=UnexpectedAnswerError)
+            headers = {name.lower(): value for name, value in response.headers.items()}
+        if attempt.hide is not str:
+            headers = {attempt.hide(name): attempt.hide(text) for name, text in headers.items()}
+            body = attempt.hide(body.decode("latin-1")).encode("latin-1")
         e2e, split = attempt.clock.e2e(ended), attempt.clock.split(ended)
-        return Reply(response.status_code, headers, bytes(body), e2e, split)
+        return Reply(status, headers, body, e2e, split)
+
+    def _adapter(self) -> Adapter:
+        """The connections of this process: those of its parent are in use there."""
+        process = os.getpid()
+        if process not in self._adapters:
+            self._adapters.setdefault(process, Adapter())
+        return self._adapters[process]
 
     def _settings(self, url: str) -> dict[str, Any]:
         if urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1"):
-            return {"proxies": {}}  # a proxy of the environment does not know this machine
-        settings = self._session.merge_environment_settings(
-            url, {}, stream=True, verify=None, cert=None
-        )
-        return {name: value for name, value in settings.items() if name != "stream"}
+            return {"proxies": {}}  # a proxy of the environment does not know this computer
+        settings = self._environment.merge_environment_settings(url, {}, None, None, None)
+        return {name: settings[name] for name in ("proxies", "verify", "cert")}
 
 
-def _pause(policy: _Policy, outcome: Reply | _Failure, failed: list[str]) -> float | None:
-    """Seconds to wait before another try, 0 for the policy's own; None for no other try."""
-    if policy.total is not False and int(policy.total or 0) <= 0:
-        return None
+def _image_request(url: str, before: requests.Request | None = None) -> requests.Request:
+    """A request for an image, with the login of its URL, or of the one that redirected to it."""
+    parts = urlsplit(url)
+    login = None
+    if parts.username or parts.password:
+        names = unquote(parts.username or ""), unquote(parts.password or "")
+        login = requests.auth.HTTPBasicAuth(*(name.encode() for name in names))
+    elif before and parts.netloc == urlsplit(before.url).netloc.rpartition("@")[2]:
+        login = before.auth
+    return requests.Request("GET", url, headers=_HEADERS, auth=login)
+
+
+def _pieces(raw: Any, attempt: Try, most: int) -> Iterator[bytes]:
+    """The body, decompressed, until it is longer than ``most`` bytes."""
+    encoding = raw.headers.get("Content-Encoding", "").strip().lower()
+    if encoding not in _ENCODINGS:
+        raise ValueError("an encoding that was not requested")
+    while most >= 0 and (piece := raw.read(_CHUNK, decode_content=True)):
+        # Decompressing takes time, too.
+        attempt.check()
+        most -= len(piece)
+        yield piece
+    attempt.check()  # a socket that was shut looks like the end of a body
+
+
+def _pause(outcome: Reply | _Failure, failed: list[str]) -> float | None:
+    """Seconds to wait before another try; None for no other try."""
     if isinstance(outcome, _Failure):
-        return 0.0 if outcome.before_answer else None
-    if outcome.status not in _RETRIED or failed.count("502") > 1:
+        asked, again = None, outcome.again
+    else:
+        asked = _retry_after(outcome)
+        again = outcome.status in _RETRIED and failed.count("502") <= 1
+    if not again or (asked or 0) > _LONGEST_PAUSE:
         return None
+    doubled = min(_LONGEST_BACKOFF, _FIRST_BACKOFF * 2 ** (len(failed) - 1))
+    return asked or doubled + random.random() * _JITTER  # noqa: S311 - no secret is made of it
+
+
+def _retry_after(reply: Reply) -> float | None:
+    """Seconds that the server asks to wait, a day at most; None where it does not."""
     try:
-        asked = policy.parse_retry_after(outcome.headers["retry-after"])
-    except (KeyError, Urllib3Error):
-        return 0.0
-    return asked if asked <= _LONGEST_PAUSE else None
+        asked = Retry().parse_retry_after(reply.headers["retry-after"])
+    except (KeyError, Urllib3Error, ValueError, TypeError, OverflowError):
+        return None
+    return float(min(asked, _LONGEST_TRY))
 
 
-def _explain(error: Exception, *, answered: bool) -> _Failure:
-    """What happened, in words that hold no URL: the libraries' own hold the query and the key."""
-    if answered:
-        return _Failure("the answer was cut off")
-    if isinstance(error, requests.exceptions.SSLError):
-        return _Failure("the TLS connection failed; check the certificate, the clock or a proxy")
-    if isinstance(error, requests.exceptions.ReadTimeout):
-        return _Failure("no answer in time")
-    if isinstance(error, requests.exceptions.ConnectTimeout):
-        return _Failure("no connection in time", before_answer=True)
-    if isinstance(error, requests.exceptions.ConnectionError):
-        return _Failure(_system_words(error) or "the connection was closed", before_answer=True)
-    return _Failure(f"the address cannot be asked ({type(error).__name__})")
+def _explain(error: BaseException, *, responded: bool) -> _Failure:
+    """What happened, in words without a URL: those of the libraries hold the query and the key."""
+    if responded:
+        return _Failure("the response was cut off")
+    chain = [error]
+    while cause := chain[-1].__cause__ or chain[-1].__context__:
+        chain.append(cause)
+    # What the operating system said, from the innermost of the errors.
+    system = (e.strerror for e in reversed(chain) if isinstance(e, OSError) and e.strerror)
+    words = one_line(next(system, "the connection was closed"))
+    for kind, mark, failure in _EXPLAINED:
+        if any(isinstance(e, kind) and mark in str(e) for e in chain):
+            return replace(failure, reason=failure.reason.replace("{}", words))
+    return _Failure(f"the request could not be sent ({type(error).__name__})")
 
 
-def _system_words(error: BaseException | None) -> str | None:
-    """What the operating system said, from the innermost of a chain of errors."""
-    words = None
-    while error is not None:
-        if isinstance(error, OSError) and not isinstance(error, requests.RequestException):
-            words = error.strerror or words
-        error = error.__cause__ or error.__context__
-    return words
-
-
-def _error(outcome: Reply | _Failure, host: str, key: ApiKey | None, *, tries: int) -> HostedError:
+def _error(
+    outcome: Reply | _Failure, host: str, hide: Callable[[str], str], *, tries: int
+) -> HostedError:
     times = f" ({tries} tries)" if tries > 1 else ""
     if isinstance(outcome, _Failure):
-        return UnreachableError(f"No answer from {host}: {outcome.reason}{times}")
-    text = outcome.body.decode("utf-8", "replace")
-    said = _server_message(key.redact(text) if key else text)
-    error = error_for(outcome.status, said)
-    pause = outcome.headers.get("retry-after", "")
-    if pause.isdigit() and int(pause) > _LONGEST_PAUSE:
-        error.advice = f"The server asks to wait {pause} s: try again then."
+        message = f"No response from {host}: {outcome.reason}{times}"
+        return outcome.kind(message, advice=outcome.advice)
+    error = error_for(outcome.status, hide(_server_message(outcome.body)))
+    asked = _retry_after(outcome) or 0
+    if asked > _LONGEST_PAUSE:
+        error.advice = f"The server asks to wait {asked:.0f} s: try again then."
     elif times:
         error.message += times
     return error
 
 
-def _server_message(text: str) -> str | None:
+def _server_message(body: bytes) -> str:
     """The server's own message, out of any of the bodies that its layers write."""
+    text = body.decode("utf-8", "replace")
     try:
-        return message_in(json.loads(text))
+        return message_in(json.loads(text)) or ""
     except (ValueError, RecursionError):
-        return re.sub(r"<[^>]*>|\s+", " ", text).strip() or None  # HTML of a load balancer
+        # The HTML of a load balancer. "<" ends what "<" began: the time stays linear.
+        return one_line(html.unescape(one_line(re.sub(r"<[^<>]*>", " ", text))))

@@ -1,7 +1,7 @@
-"""Where a request's time goes, as its connection tells it.
+"""Where a request's time goes: its connection calls a clock on its way.
 
-What a program hands to its socket is not yet sent: the system keeps megabytes of it in a buffer. So
-the upload ends when the other side has acknowledged it, for which the system is asked.
+What a program hands to its socket is not sent yet: the system keeps megabytes of it in a buffer. So
+the upload ends when the other side has acknowledged it, which the system knows.
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ from urllib3.util.wait import wait_for_read
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: Seconds between two looks at what is not acknowledged yet.
+#: Seconds between two looks at how much is not acknowledged yet.
 _LOOK = 0.001
 #: Seconds for which an upload is followed though there is something to read: that may be a TLS
-#: session ticket, or the refusal of a server that reads no further.
+#: session ticket, or the error of a server that reads no further.
 _PATIENCE = 0.25
-#: The other side may wait with acknowledging one or two last segments until it answers (40 ms).
+#: The other side may acknowledge the last one or two segments only with its response (40 ms).
 _LAST_SEGMENTS = 2
 _SO_NWRITE = 0x1024  # macOS: bytes in the send buffer
 
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """A request's E2E time in its parts, seconds; None where nobody told.
+    """A request's E2E time in its parts, seconds; None where the system does not report it.
 
     Attributes:
-        connect: Finding the host, TCP and TLS; 0 where a connection was open already.
-        upload: From the first byte to the acknowledgement of the last (but one or two segments of
-            some 1.4 kB); that takes a round trip at least, unless the request is as small.
-        wait: From there to the answer's head.
-        download: From the answer's head to its last byte.
+        connect: Name lookup, TCP and TLS; 0 where a connection was open already.
+        upload: From the first byte to the acknowledgement of the last (except one or two segments
+            of some 1.4 kB); at least a round trip, unless the request is as small as that.
+        wait: From there to the response's headers.
+        download: From the response's headers to its last byte.
     """
 
     connect: float
@@ -52,12 +52,12 @@ class Clock:
 
     def __init__(self) -> None:
         self._connect = 0.0
-        self._began = self._sent = self._answered = 0.0
+        self._began = self._sent = self._responded = 0.0
         self._delivered = False
 
     @contextlib.contextmanager
     def connecting(self) -> Iterator[None]:
-        """Time the making of a connection, which may fall into sending's beginning."""
+        """Time the making of a connection, which may happen after ``sending``."""
         began = time.perf_counter()
         self._began = self._began or began
         yield
@@ -72,16 +72,16 @@ class Clock:
         self._delivered = sock is not None and _followed(sock)
         self._sent = time.perf_counter()
 
-    def answered(self) -> None:
-        """The answer's head is here."""
-        self._answered = time.perf_counter()
+    def responded(self) -> None:
+        """The response's headers have arrived."""
+        self._responded = time.perf_counter()
 
     def split(self, ended: float) -> Split:
-        """The parts of a try that ended with the answer's last byte at ``ended``."""
-        upload, wait = self._sent - self._began - self._connect, self._answered - self._sent
+        """The parts of a try that ended with the response's last byte at ``ended``."""
+        upload, wait = self._sent - self._began - self._connect, self._responded - self._sent
         if not self._delivered:
-            return Split(self._connect, None, None, ended - self._answered)
-        return Split(self._connect, upload, wait, ended - self._answered)
+            return Split(self._connect, None, None, ended - self._responded)
+        return Split(self._connect, upload, wait, ended - self._responded)
 
     def e2e(self, ended: float) -> float:
         """Seconds from connecting or sending to ``ended``."""
@@ -89,7 +89,7 @@ class Clock:
 
 
 def _followed(sock: socket.socket) -> bool:
-    """Wait until all but the last segments are acknowledged; False where that cannot be told."""
+    """Wait until all but the last segments are acknowledged; False where that is not known."""
     patience = _PATIENCE
     try:
         last = _LAST_SEGMENTS * sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG)
@@ -99,7 +99,7 @@ def _followed(sock: socket.socket) -> bool:
                 time.sleep(_LOOK)
             if patience <= 0:
                 return False
-    except (OSError, AttributeError, ImportError):  # closed, or a system that does not tell
+    except (OSError, AttributeError, ImportError):  # closed, or a system that does not report it
         return False
     return True
 
@@ -110,5 +110,5 @@ def _unacknowledged(sock: socket.socket) -> int:
     import fcntl
     import termios
 
-    answer = fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4))
-    return int(struct.unpack("i", answer)[0])
+    count = fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4))
+    return int(struct.unpack("i", count)[0])

@@ -8,7 +8,7 @@ import threading
 from rfhosted import Client
 from rfhosted.latency import Measurement
 from rfhosted.prediction import Timing
-from rfhosted.transport.session import Reply
+from rfhosted.transport.request import Reply
 from rfhosted.transport.stopwatch import Split
 
 

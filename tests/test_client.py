@@ -344,7 +344,7 @@ def test_a_filter_of_classes_that_leaves_nothing_says_what_there_is(images) -> N
     assert cat.filter(classes="dog").summary() == "no object of these classes above 0.40, only cat"
     above = cat.filter(classes="dog", confidence=1.0)
     assert above.summary() == "no objects above 1.00; try a lower confidence"
-    with pytest.raises(ValueError, match="max_side is a number of pixels, not 0"):
+    with pytest.raises(ValueError, match="max_side is a whole number of pixels"):
         cat.draw(max_side=0)
 
 

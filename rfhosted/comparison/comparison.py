@@ -1,4 +1,4 @@
-"""Two predictions of one picture side by side: what is in both, what in one, at what cost."""
+"""Two predictions of one image side by side: what is in both, what is in one, at what cost."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rfhosted.display import html
-from rfhosted.display.tables import Row, Table
-from rfhosted.display.units import kilobytes, milliseconds
+from rfhosted.display.tables import Row, Table, html_table, text_table, unfolding_table
+from rfhosted.display.units import counted, kilobytes, milliseconds
 from rfhosted.hosted import Task
 from rfhosted.images.upload import scaled
 from rfhosted.outputs import matching
+from rfhosted.outputs.text import short_name
 from rfhosted.outputs.values import check_fraction
 from rfhosted.prediction import (
     ClassificationPrediction,
@@ -26,16 +27,16 @@ if TYPE_CHECKING:
 
     Pair = tuple[Row, Row, float]
 
-_SIDE = 640  # pixels of one picture in the HTML
-_JPEG_BYTES = 30_000  # of one picture in the HTML; base64 adds a third
-_SHOWN_ROWS, _UNFOLDED_ROWS = 40, 12
-#: What a table of a task tells of either side, besides the class.
+_SIDE = 640  # pixels of one image in the HTML
+_JPEG_BYTES = 30_000  # of one image in the HTML; base64 adds a third
+_SHOWN_ROWS, _OPENED_ROWS = 40, 12
+#: The columns of a task's table that each side has, besides the class.
 _FIELDS = {Task.CLASSIFICATION: ("rank", "confidence"), Task.SEMANTIC_SEGMENTATION: ("share",)}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Comparison(Table):
-    """What two predictions of one picture have in common; ``compare`` makes it.
+    """What two predictions of one image have in common; ``compare`` makes it.
 
     Attributes:
         a: The first prediction.
@@ -44,8 +45,8 @@ class Comparison(Table):
             a ranking, which has no IoU, it is the smaller of the two scores over the larger.
         only_a: Rows of A without a match.
         only_b: Rows of B without a match.
-        agreement: In [0, 1]; ``compare`` says how it is counted.
-        notes: What a reader should know of this comparison.
+        agreement: In [0, 1]; ``compare`` says how it is defined for each task.
+        notes: What a reader should know about this comparison.
     """
 
     a: Prediction
@@ -59,14 +60,19 @@ class Comparison(Table):
     _terminal_rows = 10
 
     def summary(self) -> str:
-        """The result in a few words: ``83 % agreement: 5 in both, 1 only in A, 0 only in B``."""
+        """The result in a few words: ``83% agreement: 5 in both, 1 only in A, 0 only in B``."""
         return (
             f"{self.agreement:.0%} agreement: {len(self.both)} in both,"
             f" {len(self.only_a)} only in A, {len(self.only_b)} only in B"
         )
 
     def rows(self) -> list[Row]:
-        """One dict a match or a lone row: ``where``, class, what A and B tell of it, IoU."""
+        """One dict for each match, and for each row without a match.
+
+        ``where``: "both", "only A" or "only B". ``class_name``. ``confidence_a`` and ``_b``; for a
+        ranking ``rank_a`` and ``_b`` as well; for a class map only ``share_a`` and ``_b``, of the
+        pixels. ``iou``, or ``score_ratio`` for a ranking; None where there is no match.
+        """
         return [
             *(self._row("both", one, other, iou) for one, other, iou in self.both),
             *(self._row("only A", row, {}, None) for row in self.only_a),
@@ -91,80 +97,85 @@ class Comparison(Table):
         return self.notes
 
     def sides(self) -> list[Row]:
-        """What was asked and what it cost, as text, one dict a line: ``what``, ``A``, ``B``."""
-        sides = (_side(self.a), _side(self.b))
-        return [{"what": what, "A": sides[0][what], "B": sides[1][what]} for what in sides[0]]
+        """Request, result and latency as text; one dict for each: ``what``, ``A``, ``B``."""
+        a, b = _side(self.a), _side(self.b)
+        return [{"what": what, "A": a[what], "B": b[what]} for what in a]
 
     def html(self, *, max_bytes: int = _JPEG_BYTES, max_side: int = _SIDE) -> str:
-        """Both pictures, what they cost and what is where, as HTML that stands alone.
+        """Both images, their requests and results, and the matches, as HTML that stands alone.
 
         Args:
-            max_bytes: Bytes of one picture as a JPEG; text form, in here, takes a third more.
-            max_side: Longest side of one picture in pixels; less where ``max_bytes`` asks for it.
+            max_bytes: Bytes of one image as a JPEG; in the HTML's text form it takes a third more.
+            max_side: Longest side of one image in pixels; less where ``max_bytes`` needs it.
         """
-        result, *rest = (html.escape(text) for text in (self.summary(), *self.notes))
-        lines = [f"<strong>{result}</strong>", *(f"<em>{note}</em>" for note in rest)]
-        figures = "".join(
-            _figure(name, prediction, max_bytes, max_side)
-            for name, prediction in (("A", self.a), ("B", self.b))
-        )
-        return (
-            '<div class="rfhosted"><div style="display:flex;flex-wrap:wrap;gap:12px">'
-            f'{figures}</div><p style="margin:4px 0">{"<br>".join(lines)}</p>'
-            f"{html.table(self.sides(), 'Side by side')}{self._unfold()}</div>"
-        )
+        return f"""\
+<div class="rfhosted">
+<div style="display:flex;flex-wrap:wrap;gap:12px">
+{_figure("A", self.a, max_bytes, max_side)}
+{_figure("B", self.b, max_bytes, max_side)}
+</div>
+<p style="margin:4px 0">{html.caption_lines([self.summary()], self.notes)}</p>
+{html_table(self.sides(), "Side by side")}
+{self._matches()}
+</div>"""
 
-    def _unfold(self) -> str:
+    def _matches(self) -> str:
         rows = self.rows()
-        if not rows:
-            return ""
-        title = f"In both, only in A, only in B: {len(rows)} row{'s'[: len(rows) > 1]}"
-        if len(rows) > _SHOWN_ROWS:
-            title += f", the first {_SHOWN_ROWS} of them here"
-        unfolded = " open" if len(rows) <= _UNFOLDED_ROWS else ""
-        table = html.table(rows[:_SHOWN_ROWS], "What is where")
-        return f"<details{unfolded}><summary>{title}</summary>{table}</details>"
+        opened = len(rows) <= _OPENED_ROWS
+        return unfolding_table(rows, "In both, only in A, only in B", _SHOWN_ROWS, opened=opened)
 
     def _repr_html_(self) -> str:
         return self.html()
 
     def __repr__(self) -> str:
-        return f"{super().__repr__()}\n{html.text_table(self.sides())}"
+        return f"{super().__repr__()}\n{text_table(self.sides())}"
 
 
 def compare(p: Prediction, q: Prediction, *, iou: float = 0.5) -> Comparison:
-    """Compare two predictions of one picture; nothing is sent.
+    """Compare two predictions of one image; no request is sent.
 
-    The agreement is, for
+    The agreement is defined by task:
 
-    - objects (boxes, masks, key points): both / (both + only A + only B), and 1 where there are
-      none at all. Two objects are one where they have the same class name and an IoU of at least
-      ``iou``: of their masks where both have one, on a grid of at most 1024 pixels, else of their
-      boxes. Each is matched once, best pairs first.
-    - classification: the average overlap of the best 5: the share in common of the best 1, 2, 3,
-      4 and 5, averaged. Where several classes may be present: both / (both + only A + only B) of
-      those that are called present.
-    - semantic segmentation: the share of pixels that both give the same class (none counts as
-      one), on the finer of the two grids, of at most 1024 pixels.
+    - Objects (boxes, masks, keypoints): both / (both + only A + only B), and 1 where neither has
+      any. Two objects match when they have the same class name and an IoU of at least ``iou``: of
+      their masks where both have one, on a grid of at most 1024 pixels, else of their boxes. Each
+      object is matched once, pairs of the highest IoU first.
+    - Classification: the average overlap of the best 5: the share in common of the best 1, 2, 3,
+      4 and 5, averaged. For multi-label models: both / (both + only A + only B) of the predicted
+      classes.
+    - Semantic segmentation: the share of pixels to which both give the same class (background and
+      void count as one class), on the finer of the two grids, of at most 1024 pixels.
 
     Args:
-        p: A.
-        q: B: another model, version, image size or threshold, and the same picture and task.
-        iou: Least IoU of two objects that are one, fraction in (0, 1].
+        p: The first prediction, A.
+        q: The second prediction, B: of another model, API version, image size or threshold, and of
+            the same image and task.
+        iou: Least IoU of two objects that match, fraction in (0, 1].
 
     Raises:
-        ValueError: The tasks or the sizes of the pictures differ, or ``iou`` makes no sense.
+        TypeError: ``p`` or ``q`` is not a prediction, or ``iou`` not a number.
+        ValueError: The tasks or the sizes of the images differ, or ``iou`` is out of range.
+
+    Example:
+        >>> c = rfhosted.compare(p, p.filter(confidence=0.6))
+        >>> c.agreement, len(c.both), len(c.only_a)
     """
+    for name, value in (("p", p), ("q", q)):
+        if not isinstance(value, Prediction):
+            raise TypeError(f"compare takes two predictions; {name} is a {type(value).__name__}.")
     check_fraction("iou", iou)
     if iou == 0:
-        raise ValueError("iou is more than 0: else everything would match everything.")
+        raise ValueError("iou must be more than 0, else every object matches every other.")
     if p.task != q.task:
         raise ValueError(
-            f"A answers {p.task} and B {q.task}: only predictions of one task compare."
+            f"A is a prediction of {p.task}, B of {q.task}. Compare predictions of one task."
         )
     if p.source_image.size != q.source_image.size:
-        sizes = " and ".join(f"{w} x {h}" for w, h in (p.source_image.size, q.source_image.size))
-        raise ValueError(f"The pictures have {sizes} pixels: compare predictions of one picture.")
+        (w, h), (v, g) = p.source_image.size, q.source_image.size
+        raise ValueError(
+            f"The image of A has {w} x {h} pixels, that of B {v} x {g}. Compare predictions of one"
+            " image."
+        )
     notes = _notes_on_conditions(p, q)
     if isinstance(p, ClassificationPrediction):
         return _compare_rankings(p, q, notes)
@@ -179,7 +190,7 @@ def _compare_objects(p: Any, q: Any, least: float, notes: list[str]) -> Comparis
     pairs = matching.best_pairs(ious, least)
     rows_a, rows_b = p.rows(), q.rows()
     if isinstance(p, KeypointPrediction):
-        notes += _note_on_key_points([(rows_a[i], rows_b[j]) for i, j, _ in pairs])
+        notes += _note_on_keypoints([(rows_a[i], rows_b[j]) for i, j, _ in pairs])
     return _comparison(
         p,
         q,
@@ -198,7 +209,8 @@ def _compare_rankings(p: Any, q: Any, notes: list[str]) -> Comparison:
     )
     names_a, names_b = ([row["class_name"] for row in rows] for rows in (rows_a, rows_b))
     if names_a and names_b and not several and names_a[0] != names_b[0]:
-        notes.append(f"A ranks {names_a[0]} first, B {names_b[0]}.")
+        first_a, first_b = (short_name(names[0]) for names in (names_a, names_b))
+        notes.append(f"A ranks {first_a} first, B ranks {first_b} first.")
     in_b = {row["class_name"]: row for row in rows_b}
     both = [
         (row, in_b[name], _ratio(row["confidence"], in_b[name]["confidence"]))
@@ -224,7 +236,7 @@ def _compare_regions(p: Any, q: Any, notes: list[str]) -> Comparison:
     both = [(row, rows_b[name], ious[name]) for name, row in rows_a.items() if name in rows_b]
     if both:
         mean = sum(iou for _, _, iou in both) / len(both)
-        notes.append(f"Mean IoU of the classes in both: {mean:.2f}.")
+        notes.append(f"Mean IoU of the classes that both have: {mean:.2f}.")
     return _comparison(
         p,
         q,
@@ -272,16 +284,16 @@ def _notes_on_conditions(p: Prediction, q: Prediction) -> list[str]:
     notes = []
     if p.confidence != q.confidence:
         notes.append(
-            f"A shows what is above {p.confidence:.2f}, B what is above {q.confidence:.2f}: filter"
-            " both alike for a fair comparison."
+            f"A has a confidence threshold of {p.confidence:.2f}, B of {q.confidence:.2f}. Filter"
+            " both with the same one for a fair comparison."
         )
     files = p.source_image.data, q.source_image.data
     if None not in files and files[0] != files[1]:
-        notes.append("The two pictures are of one size, but not the same file.")
+        notes.append("The two images have the same size, but are not the same file.")
     return notes
 
 
-def _note_on_key_points(pairs: list[tuple[Row, Row]]) -> list[str]:
+def _note_on_keypoints(pairs: list[tuple[Row, Row]]) -> list[str]:
     distances = [
         math.dist(one["key_points"][name][:2], other["key_points"][name][:2])
         for one, other in pairs
@@ -291,8 +303,8 @@ def _note_on_key_points(pairs: list[tuple[Row, Row]]) -> list[str]:
     if not distances:
         return []
     mean = sum(distances) / len(distances)
-    told = f"{len(distances)}, on average {mean:.1f} pixels of the picture apart"
-    return [f"Key points that both have: {told}."]
+    both = counted(len(distances), "keypoint")
+    return [f"Both have {both}, on average {mean:.1f} pixels of the original image apart."]
 
 
 def _side(prediction: Prediction) -> dict[str, str]:
@@ -300,23 +312,23 @@ def _side(prediction: Prediction) -> dict[str, str]:
     load = prediction.timing.load
     loading = f", {milliseconds(load)} of it loading the model" if load else ""
     return {
-        "found": prediction.summary(),
+        "result": prediction.summary(),
         "model": f"{prediction.model} on {prediction.host}",
-        "version": str(prediction.api_version),
-        "confidence from": f"{prediction.confidence:.2f}",
-        "sent": f"{width} x {height} pixels",
-        "request": kilobytes(prediction.upload.nbytes),
+        "API version": str(prediction.api_version),
+        "confidence threshold": f"{prediction.confidence:.2f}",
+        "image sent": f"{width} x {height} pixels",
+        "request size": kilobytes(prediction.upload.nbytes),
         "E2E": milliseconds(prediction.timing.e2e) + loading,
         "Exec": milliseconds(prediction.timing.exec),
     }
 
 
 def _figure(name: str, prediction: Prediction, max_bytes: int, max_side: int) -> str:
+    alt = f"{name}: image with the result of {prediction.task}: {prediction.summary()}"
     source = html.jpeg_data_uri(prediction.draw(max_side=max_side), max_bytes)
-    alt = f"{name}, the picture with the result of {prediction.task}: {prediction.summary()}"
-    caption = html.escape(" · ".join(prediction.caption()[:2]))  # the rest is in the table
-    return (
-        '<figure style="margin:0;flex:1 1 200px;min-width:0">'
-        f'<img alt="{html.escape(alt)}" src="{source}" style="max-width:100%;height:auto">'
-        f"<figcaption><strong>{name}</strong> {caption}</figcaption></figure>"
-    )
+    caption = html.caption_lines([name, *prediction.caption()[:2]])  # the rest is in the table
+    return f"""\
+<figure style="margin:0;flex:1 1 200px;min-width:0">
+{html.image_tag(source, alt)}
+<figcaption>{caption}</figcaption>
+</figure>"""

@@ -205,23 +205,24 @@ class _Painter:
 
     def keypoints(self, scene: Pixels) -> Pixels:
         """Skeletons, class by class; by OpenCV, because supervision takes five times as long."""
-        classes: dict[str, list[Detection]] = {}
+        classes: dict[str, list[Sequence[KeyPoint]]] = {}
         room = MOST_DRAWN_KEYPOINTS
         for item in self._objects:
-            if room > 0 and item.key_points:
-                classes.setdefault(item.class_name, []).append(item)
-            room -= len(item.key_points)
-        for name, items in classes.items():
-            self._skeletons(scene, items, colour(name)[::-1])
+            classes.setdefault(item.class_name, []).append(item.key_points[:room])
+            room -= min(room, len(item.key_points))
+        for name, skeletons in classes.items():
+            self._skeletons(scene, skeletons, colour(name)[::-1])
         return scene
 
-    def _skeletons(self, scene: Pixels, items: Sequence[Detection], bgr: Colour) -> None:
+    def _skeletons(
+        self, scene: Pixels, skeletons: Sequence[Sequence[KeyPoint]], bgr: Colour
+    ) -> None:
         import cv2
 
-        for item in items:
-            lines = list(self._lines(item))
+        for skeleton in skeletons:
+            lines = list(self._lines(skeleton))
             cv2.polylines(scene, lines, isClosed=False, color=bgr, thickness=self._line + 1)
-        points = self._on_grid([point for item in items for point in item.key_points])
+        points = self._on_grid([point for skeleton in skeletons for point in skeleton])
         radius = self._line + 2
         near = np.all((points >= -radius - 1) & (points <= np.array(self._size) + radius), axis=1)
         centres = points[near & points.any(axis=1)].tolist()
@@ -229,11 +230,11 @@ class _Painter:
             for centre in centres:
                 cv2.circle(scene, centre, grown, fill, thickness=-1)
 
-    def _lines(self, item: Detection) -> npt.NDArray[np.int32]:
+    def _lines(self, skeleton: Sequence[KeyPoint]) -> npt.NDArray[np.int32]:
         """The lines of a person, int32 (n, 2, 2); other keypoints have no known skeleton."""
-        names = [point.class_name for point in item.key_points]
+        names = [point.class_name for point in skeleton]
         edges = _coco_edges() if set(COCO_KEY_POINTS).issuperset(names) else []
-        places = zip(names, self._on_grid(item.key_points).tolist(), strict=True)
+        places = zip(names, self._on_grid(skeleton).tolist(), strict=True)
         present = {name: place for name, place in places if any(place)}
         lines = [(present[a], present[b]) for a, b in edges if a in present and b in present]
         return np.array(lines, dtype=np.int32).reshape(-1, 2, 2)

@@ -1,6 +1,7 @@
-"""A prediction as HTML that stands alone: picture with its description, caption, notes, table.
+"""HTML that stands alone: an image with its description, its caption and what is below it.
 
-JupyterLab ignores descriptions in metadata, so the picture is an ``<img alt>`` in text/html.
+JupyterLab ignores descriptions in metadata, so an image is an ``<img alt>`` in text/html. Nothing
+has colours of its own: the theme of the front end, light or dark, stays readable.
 """
 
 from __future__ import annotations
@@ -8,21 +9,34 @@ from __future__ import annotations
 import base64
 import io
 from html import escape as _escape_markup
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from PIL import Image
 
 from rfhosted.images.upload import scaled
-from rfhosted.outputs.text import one_line
+from rfhosted.outputs.text import one_line, printable_lines
+from rfhosted.outputs.values import check_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-#: JPEG qualities, and what part of the finest's bytes a coarser one takes at the least: what cannot
-#: fit is not tried.
+#: JPEG qualities below the finest, and the part of the finest's bytes that each needs at least: a
+#: quality that cannot fit is not tried.
 _FINEST, _COARSER, _COARSEST = 85, {75: 0.7, 60: 0.5, 45: 0.4, 30: 0.3}, 30
-_SMALLEST_SIDE = 64  # pixels, longest side: what still shows something
-_CELL = "padding:2px 10px 2px 0;text-align:left"
+_SMALLEST_SIDE = 64  # pixels, longest side: the smallest image that still shows something
+#: Style of a table's cells: Jupyter would align them to the right.
+CELL = "padding:2px 10px 2px 0;text-align:left"
+_BAR_FRAME = "height:0.9em;border:1px solid currentColor;box-sizing:border-box"
+_BAR_FILL = "min-width:1px;height:100%;background:#0072B2"
+_CODE_BOX = (
+    "max-height:420px;overflow:auto;padding:8px;border:1px solid currentColor;margin:4px 0;"
+    "white-space:pre-wrap;overflow-wrap:anywhere"
+)
+
+
+def escape(text: str) -> str:
+    """Text as HTML on one line, without control characters, halves of characters and markup."""
+    return _escape_markup(one_line(text))
 
 
 def jpeg_data_uri(image: Image.Image, max_bytes: int = 200_000) -> str:
@@ -30,6 +44,7 @@ def jpeg_data_uri(image: Image.Image, max_bytes: int = 200_000) -> str:
 
     Its longest side stays at 64 pixels at least, whatever its bytes.
     """
+    check_whole("max_bytes", max_bytes, "bytes")
     data = finest = _jpeg(image, _FINEST)
     for quality, least in _COARSER.items():
         if len(data) > max_bytes and (least * len(finest) <= max_bytes or quality == _COARSEST):
@@ -49,81 +64,72 @@ def _jpeg(image: Image.Image, quality: int) -> bytes:
     return file.getvalue()
 
 
+def image_tag(data_uri: str, alt: str) -> str:
+    """An image as wide as it is, or as its place; ``alt`` describes it for those who cannot see."""
+    return f'<img alt="{escape(alt)}" src="{data_uri}" style="max-width:100%;height:auto">'
+
+
 def card(
     image: Image.Image,
     *,
     alt: str,
     caption: Sequence[str],
     notes: Sequence[str] = (),
-    rows: Sequence[Mapping[str, Any]] = (),
+    below: str = "",
     max_bytes: int = 200_000,
 ) -> str:
-    """The picture and what a reader needs beside it. Everything is escaped.
+    """An image with what a reader needs beside it. All text is escaped.
 
     Args:
-        image: The drawn picture.
-        alt: The picture in words, for those who do not see it.
+        image: The drawn image.
+        alt: The image in words, for those who cannot see it.
         caption: Parts of the line below it; the first is the result.
         notes: Further lines.
-        rows: A table that can be unfolded.
-        max_bytes: Bytes of the picture as a JPEG, see ``jpeg_data_uri``.
+        below: HTML below the caption, such as a table.
+        max_bytes: Bytes of the image as a JPEG, see ``jpeg_data_uri``.
     """
-    result, *rest = (escape(part) for part in caption)
-    lines = [f"<strong>{result}</strong>" + "".join(f" · {part}" for part in rest)]
-    lines += [f"<em>{escape(note)}</em>" for note in notes]
-    unfold = ""
-    if rows:
-        title = f"Table of {len(rows)} row{'s' * (len(rows) > 1)}"
-        unfold = f"<details><summary>{title}</summary>{table(rows, caption[0])}</details>"
-    # No colours of its own: the front end's theme, light or dark, stays readable.
-    return (
-        '<div class="rfhosted"><figure style="margin:0">'
-        f'<img alt="{escape(alt)}" src="{jpeg_data_uri(image, max_bytes)}"'
-        ' style="max-width:100%;height:auto">'
-        f'<figcaption style="padding:4px 0">{"<br>".join(lines)}</figcaption></figure>'
-        f"{unfold}</div>"
-    )
+    return f"""\
+<div class="rfhosted">
+<figure style="margin:0">
+{image_tag(jpeg_data_uri(image, max_bytes), alt)}
+<figcaption style="padding:4px 0">{caption_lines(caption, notes)}</figcaption>
+</figure>
+{below}
+</div>"""
 
 
-def table(rows: Sequence[Mapping[str, Any]], caption: str = "") -> str:
-    """Rows of equal keys as an HTML table, with a caption where one is told."""
-    if not rows:
-        return ""
-    head = "".join(f'<th scope="col" style="{_CELL}">{escape(str(name))}</th>' for name in rows[0])
-    body = "".join(
-        "<tr>"
-        + "".join(f'<td style="{_CELL}">{escape(_text(value))}</td>' for value in row.values())
-        + "</tr>"
-        for row in rows
-    )
-    title = f'<caption style="text-align:left">{escape(caption)}</caption>' if caption else ""
-    return f"<table>{title}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+def caption_lines(caption: Sequence[str], notes: Sequence[str] = ()) -> str:
+    """A caption whose first part is strong, and notes on lines of their own."""
+    result, *rest = map(escape, caption)
+    first = " · ".join((f"<strong>{result}</strong>", *rest))
+    return "<br>".join((first, *(f"<em>{escape(note)}</em>" for note in notes)))
 
 
 def bars(entries: Sequence[tuple[str, float | None, str]], caption: str) -> str:
-    """Shares as bars with their figures beside them: a table that needs no colour to be read.
+    """Shares as bars with their numbers beside them: a table that needs no colour to be read.
 
     Args:
-        entries: What it is, its share in [0, 1] or None where there is no bar, and its figure.
-        caption: What the table tells.
+        entries: A name, its share in [0, 1] or None where there is no bar, and its number as text.
+        caption: What the table shows.
     """
-    body = "".join(
-        f'<tr><th scope="row" style="{_CELL};font-weight:normal">{escape(what)}</th>'
+    body = "\n".join(
+        f'<tr><th scope="row" style="{CELL};font-weight:normal">{escape(name)}</th>'
         f'<td style="width:50%;padding:2px 10px 2px 0">{_bar(share)}</td>'
-        f'<td style="{_CELL};white-space:nowrap">{escape(figure)}</td></tr>'
-        for what, share, figure in entries
+        f'<td style="{CELL};white-space:nowrap">{escape(number)}</td></tr>'
+        for name, share, number in entries
     )
-    title = f'<caption style="text-align:left">{escape(caption)}</caption>'
-    return f'<table style="width:100%;max-width:640px">{title}<tbody>{body}</tbody></table>'
+    return f"""\
+<table style="width:100%;max-width:640px">
+<caption style="text-align:left">{escape(caption)}</caption>
+<tbody>{body}</tbody>
+</table>"""
 
 
 def _bar(share: float | None) -> str:
     if share is None:
         return ""
     width = f"{100 * min(max(share, 0.0), 1.0):.1f}%"
-    fill = f"width:{width};min-width:1px;height:100%;background:#0072B2"
-    frame = "height:0.9em;border:1px solid currentColor;box-sizing:border-box"
-    return f'<div style="{frame}"><div style="{fill}"></div></div>'
+    return f'<div style="{_BAR_FRAME}"><div style="width:{width};{_BAR_FILL}"></div></div>'
 
 
 def block(text: str, label: str) -> str:
@@ -133,12 +139,8 @@ def block(text: str, label: str) -> str:
         text: The text; its lines stay lines.
         label: What assistive technology calls the box.
     """
-    exact = _escape_markup(text.encode("utf-8", "replace").decode())  # no halves of characters
-    style = "max-height:420px;overflow:auto;padding:8px;border:1px solid currentColor;margin:4px 0"
-    return (
-        f'<pre tabindex="0" role="region" aria-label="{escape(label)}" style="{style};'
-        f'white-space:pre-wrap;overflow-wrap:anywhere">{exact}</pre>'
-    )
+    code, name = _escape_markup(printable_lines(text)), escape(label)
+    return f'<pre tabindex="0" role="region" aria-label="{name}" style="{_CODE_BOX}">{code}</pre>'
 
 
 def scrolling(markup: str, label: str) -> str:
@@ -148,30 +150,8 @@ def scrolling(markup: str, label: str) -> str:
         markup: The HTML.
         label: What assistive technology calls the box.
     """
-    box = f'<div tabindex="0" role="region" aria-label="{escape(label)}" style="overflow-x:auto">'
-    return f"{box}{markup}</div>"
-
-
-def text_table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Rows of equal keys as lines of text, for a terminal."""
-    if not rows:
-        return ""
-    cells = [list(map(str, rows[0])), *([_text(value) for value in row.values()] for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in cells
-    )
-
-
-def escape(text: str) -> str:
-    """Text as HTML, without what no page can hold: control characters, halves of characters."""
-    return _escape_markup(one_line(text))
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:.2f}" if abs(value) < 10 else f"{value:.0f}"
-    if isinstance(value, dict):
-        return one_line(", ".join(value))
-    return "-" if value is None else one_line(str(value))
+    name = escape(label)
+    return f"""\
+<div tabindex="0" role="region" aria-label="{name}" style="overflow-x:auto">
+{markup}
+</div>"""

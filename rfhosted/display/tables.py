@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from rfhosted.display import html
@@ -9,13 +10,18 @@ from rfhosted.display.units import counted
 from rfhosted.outputs.text import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
 
     from rfhosted.display.plots import Plot
 
 Row: TypeAlias = dict[str, Any]
+
+#: Characters of one cell; what is longer is cut.
+_LONGEST_CELL = 200
+#: Rows that a notebook shows; the rest is counted.
+_MOST_ROWS = 1_000
 
 
 class Table:
@@ -70,17 +76,93 @@ class Table:
 
     def __repr__(self) -> str:
         rows = self._readable()
-        lines = [one_line(self._title())]
-        if rows:
-            lines.append(html.text_table(rows[: self._terminal_rows]))
-        more = len(rows) - self._terminal_rows
-        if more > 0:
-            lines.append(f"… and {counted(more, 'more row')}")
-        return "\n".join([*lines, *map(one_line, self._notes())])
+        table = [text_table(rows[: self._terminal_rows])] if rows else []
+        lines = [_more(len(rows), self._terminal_rows), *self._notes()]
+        return "\n".join(
+            [one_line(self._title()), *table, *(one_line(line) for line in lines if line)]
+        )
 
     def _repr_html_(self) -> str:
-        title = self._title()
-        table = html.table(self._readable(), title) or f"<p>{html.escape(title)}</p>"
-        notes = "<br>".join(f"<em>{html.escape(note)}</em>" for note in self._notes())
-        plots = "".join(plot._repr_html_() for plot in self._plots())
-        return f'<div class="rfhosted">{table}{notes and f"<p>{notes}</p>"}{plots}</div>'
+        title, rows = self._title(), self._readable()
+        table = html_table(rows[:_MOST_ROWS], title) or f"<p>{html.escape(title)}</p>"
+        lines = [_more(len(rows), _MOST_ROWS), *self._notes()]
+        notes = "<br>".join(f"<em>{html.escape(line)}</em>" for line in lines if line)
+        plots = "\n".join(plot._repr_html_() for plot in self._plots())
+        return f"""\
+<div class="rfhosted">
+{table}
+{notes and f"<p>{notes}</p>"}
+{plots}
+</div>"""
+
+
+def html_table(rows: Sequence[Mapping[str, Any]], caption: str = "") -> str:
+    """Rows with the same keys as an HTML table; "" for no rows.
+
+    Args:
+        rows: Values are shown as text, numbers with two decimals at most.
+        caption: The table's caption, if any.
+    """
+    if not rows:
+        return ""
+    title = f'<caption style="text-align:left">{html.escape(caption)}</caption>' if caption else ""
+    head = "".join(f'<th scope="col" style="{html.CELL}">{html.escape(n)}</th>' for n in rows[0])
+    body = "\n".join(f"<tr>{''.join(map(_html_cell, row.values()))}</tr>" for row in rows)
+    return f"""\
+<table>
+{title}
+<thead><tr>{head}</tr></thead>
+<tbody>{body}</tbody>
+</table>"""
+
+
+def unfolding_table(
+    rows: Sequence[Mapping[str, Any]], caption: str, most: int, *, opened: bool = False
+) -> str:
+    """An HTML table that a click unfolds; "" for no rows.
+
+    Args:
+        rows: See ``html_table``.
+        caption: The table's caption.
+        most: Rows that are in it; the line to click says when these are not all.
+        opened: Whether it is unfolded at first.
+    """
+    if not rows or not most:
+        return ""
+    title = f"Table of {counted(len(rows), 'row')}"
+    if len(rows) > most:
+        title = f"Table of the first {most:,} of {counted(len(rows), 'row')}"
+    return f"""\
+<details{" open" if opened else ""}><summary>{title}</summary>
+{html_table(rows[:most], caption)}
+</details>"""
+
+
+def text_table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows with the same keys as lines of text, for a terminal; "" for no rows."""
+    if not rows:
+        return ""
+    cells = [list(map(_cell, rows[0])), *(list(map(_cell, row.values())) for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in cells
+    )
+
+
+def _html_cell(value: Any) -> str:
+    return f'<td style="{html.CELL}">{html.escape(_cell(value))}</td>'
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:.2f}" if abs(value) < 10 else f"{value:.0f}"
+    if isinstance(value, dict):  # keypoints by name: their places are in rows()
+        value = ", ".join(islice(value, _LONGEST_CELL))
+    return one_line(str(value), _LONGEST_CELL)
+
+
+def _more(count: int, shown: int) -> str:
+    return f"… and {counted(count - shown, 'more row')}" if count > shown else ""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rfhosted import hosted
 from rfhosted.display import html
 from rfhosted.display.annotate import LAYERS
+from rfhosted.display.tables import html_table
 from rfhosted.endpoints.call import Prepared
 from rfhosted.errors import HostedError
 from rfhosted.explorer.settings import Outdated, lacks_confidences
@@ -178,7 +179,7 @@ def table(prediction: Prediction) -> str:
     for row in rows:
         if "key_points" in row:
             row["key_points"] = f"{len(row['key_points'])} keypoints"
-    shown = html.table(rows[:_TABLE_LIMIT], prediction.summary()) or small(prediction.summary())
+    shown = html_table(rows[:_TABLE_LIMIT], prediction.summary()) or small(prediction.summary())
     more = f"The first {_TABLE_LIMIT} of {len(rows)} rows; result.to_pandas() has all of them."
     return html.scrolling(shown, "Table of the result") + (
         small(more) if len(rows) > _TABLE_LIMIT else ""

@@ -6,6 +6,8 @@ then depend on the size of the response alone, never on a number that stands in 
 
 #: Characters of a text from a server: class names, messages.
 LONGEST_TEXT = 1_000
+#: Characters of a name within a sentence, such as a summary or a note.
+LONGEST_NAME = 80
 #: Detections, the first ones of the response.
 MOST_DETECTIONS = 10_000
 #: Classes of a ranking, the best ones.

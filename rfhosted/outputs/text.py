@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from rfhosted.outputs.limits import LONGEST_TEXT
+from rfhosted.outputs.limits import LONGEST_NAME, LONGEST_TEXT
 
 #: Control characters, halves of characters, and line ends of Unicode become blanks.
 _BLANK = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
@@ -30,3 +30,13 @@ def one_line(text: str, longest: int = LONGEST_TEXT) -> str:
     if len(line) > longest or len(text) > 4 * longest:
         return line[: longest - 1] + "…"
     return line
+
+
+def short_name(name: str) -> str:
+    """A name, of a class or a model, as it stands within a sentence."""
+    return one_line(name, LONGEST_NAME)
+
+
+def printable_lines(text: str) -> str:
+    """A text such as code with its lines and blanks, without control and invisible characters."""
+    return "\n".join(_UNSEEN.sub("", _BLANK.sub(" ", line)) for line in text.split("\n"))

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from rfhosted.display import html
-from rfhosted.display.tables import Row, Table
+from rfhosted.display.tables import Row, Table, unfolding_table
 from rfhosted.display.units import kilobytes, milliseconds
 from rfhosted.images.upload import scaled
 from rfhosted.outputs.files import write_whole
 from rfhosted.outputs.text import one_line
-from rfhosted.outputs.values import check_fraction
+from rfhosted.outputs.values import check_fraction, check_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -106,9 +106,9 @@ class Prediction(Table):
         raise NotImplementedError
 
     def _display(self, max_side: int) -> Image.Image:
-        if max_side < 1:
-            raise ValueError(f"max_side is a number of pixels, not {max_side!r}.")
-        return self.source_image.at(scaled(self.source_image.size, max_side))
+        check_whole("max_side", max_side, "pixels")
+        size = self.source_image.size
+        return self.source_image.at(scaled(size, min(max_side, max(size))))
 
     def save(self, path: str | Path, *, max_side: int | None = None, **options: Any) -> Path:
         """Write the drawn picture to a file; the ending says the format.
@@ -123,7 +123,7 @@ class Prediction(Table):
         """
         from PIL import Image
 
-        side = max_side or max(self.source_image.size)
+        side = max(self.source_image.size) if max_side is None else max_side
         draw: Callable[..., Image.Image] = self.draw  # each task has options of its own
         file_format = Image.registered_extensions().get(Path(path).suffix.lower())
         if file_format is None:
@@ -146,7 +146,7 @@ class Prediction(Table):
         width, height = self.upload.size
         return [
             self.summary(),
-            f"{self.model} on {self.host} ({self.api_version})",
+            one_line(f"{self.model} on {self.host} ({self.api_version})"),
             time,
             f"sent {width} x {height}, {kilobytes(self.upload.nbytes)}",
         ]
@@ -174,12 +174,13 @@ class Prediction(Table):
             options: What ``draw`` takes.
         """
         draw: Callable[..., Image.Image] = self.draw  # each task has options of its own
+        check_whole("table_rows", table_rows, "rows", least=0)
         return html.card(
             draw(max_side=max_side, **options),
-            alt=f"The picture with the result of {self.task} drawn on it: {self.summary()}",
+            alt=f"Image with the result of {self.task}: {self.summary()}",
             caption=self.caption(),
-            notes=self.notes,
-            rows=self.rows()[:table_rows],
+            notes=self._notes(),
+            below=unfolding_table(self.rows(), self.summary(), table_rows),
             max_bytes=max_bytes,
         )
 

@@ -6,6 +6,8 @@ import functools
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
+from rfhosted.display.units import counted, percent
+from rfhosted.outputs.text import short_name
 from rfhosted.outputs.values import ClassScore
 from rfhosted.prediction.base import DISPLAY_SIZE, Prediction
 
@@ -14,6 +16,9 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from rfhosted.display.tables import Row
+
+#: Classes of a multi-label result that the summary names.
+_NAMED = 10
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -96,6 +101,11 @@ class ClassificationPrediction(Prediction):
         if not self.scores:
             return f"no class above {self.confidence:.2f}; try a lower confidence"
         if self.multi_label:
-            return f"{len(self.predicted_classes)} present: {', '.join(self.predicted_classes)}"
+            if not self.predicted_classes:
+                return "no class present"
+            names = [short_name(name) for name in self.predicted_classes[:_NAMED]]
+            more = ["…"] if len(self.predicted_classes) > _NAMED else []
+            classes = counted(len(self.predicted_classes), "class", "classes")
+            return f"{classes} present: {', '.join(names + more)}"
         best = self.scores[0]
-        return f"{best.class_name} {best.confidence:.0%}"
+        return f"{short_name(best.class_name)} {percent(best.confidence)}"

@@ -7,12 +7,14 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
+from rfhosted.display.units import counted
 from rfhosted.hosted import COCO_KEY_POINTS
+from rfhosted.outputs.text import short_name
 from rfhosted.outputs.values import Detection
 from rfhosted.prediction.base import DISPLAY_SIZE, Prediction
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     import supervision as sv
     from PIL import Image
@@ -102,6 +104,11 @@ class _Objects(Prediction):
             line_width=line_width,
         )
 
+    def _notes(self) -> Sequence[str]:
+        from rfhosted.display import annotate
+
+        return [*self.notes, *annotate.omissions(self.objects)]
+
     def _of_other_classes(self) -> str:
         """What a filter of classes left out; a lower confidence would not bring it back."""
         items = self.raw["predictions"]
@@ -110,7 +117,7 @@ class _Objects(Prediction):
             for item in items
             if float(item["confidence"]) >= self.confidence
         ]
-        return ", ".join(name for name, _ in Counter(names).most_common(5))
+        return ", ".join(short_name(name) for name, _ in Counter(names).most_common(5))
 
     def summary(self) -> str:
         if not self.objects:
@@ -118,9 +125,9 @@ class _Objects(Prediction):
                 return f"no object of these classes above {self.confidence:.2f}, only {others}"
             return f"no objects above {self.confidence:.2f}; try a lower confidence"
         counts = Counter(item.class_name for item in self.objects)
-        named = ", ".join(f"{count} {name}" for name, count in counts.most_common(5))
-        more = ", …" if len(counts) > 5 else ""
-        return f"{len(self.objects)} object{'s'[: len(self.objects) > 1]}: {named}{more}"
+        named = [f"{count} {short_name(name)}" for name, count in counts.most_common(5)]
+        more = ["…"] if len(counts) > 5 else []
+        return f"{counted(len(self.objects), 'object')}: {', '.join(named + more)}"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)

@@ -6,6 +6,8 @@ import functools
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
+from rfhosted.display.units import counted, percent
+from rfhosted.outputs.text import short_name
 from rfhosted.prediction.base import DISPLAY_SIZE, Prediction
 
 if TYPE_CHECKING:
@@ -129,8 +131,9 @@ class SemanticPrediction(Prediction):
         rows = self._shares
         if not rows:
             return f"nothing but background above {self.confidence:.2f}; try a lower confidence"
-        named = ", ".join(f"{row['class_name']} {row['share']:.0%}" for row in rows[:5])
-        return f"{len(rows)} class{'es' * (len(rows) > 1)}: {named}{', …' * (len(rows) > 5)}"
+        named = [f"{short_name(row['class_name'])} {percent(row['share'])}" for row in rows[:5]]
+        more = ["…"] if len(rows) > 5 else []
+        return f"{counted(len(rows), 'class', 'classes')}: {', '.join(named + more)}"
 
 
 def _stretch(ids: npt.NDArray[np.uint8], size: tuple[int, int]) -> npt.NDArray[np.uint8]:

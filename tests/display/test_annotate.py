@@ -260,6 +260,54 @@ def test_missing_and_far_away_points_draw_nothing():
     assert not painted(drawn)[:10, :10].any()
 
 
+def test_above_a_limit_the_objects_of_the_highest_confidence_are_drawn(monkeypatch):
+    boxes = [(10 * i, 10, 10 * i + 8, 40) for i in range(1, 10)]
+    found = [thing(f"class {i}", box, i / 10) for i, box in enumerate(boxes)]
+    monkeypatch.setattr(annotate, "MOST_DRAWN_OBJECTS", 3)
+    drawn = draw_objects(grey((100, 50)), found, (100, 50), labels=False)
+    assert bounds(painted(drawn))[0] >= 69
+    assert len(annotate.omissions(found)) == 1
+    assert annotate.omissions(found[:3]) == []
+
+
+def test_above_a_limit_some_keypoints_are_drawn(monkeypatch):
+    skeleton = [KeyPoint(10.0 * i, 25.0, 0.9, i, f"joint {i}") for i in range(1, 10)]
+    found = [thing("cat", key_points=tuple(skeleton))] * 3
+    monkeypatch.setattr(annotate, "MOST_DRAWN_KEYPOINTS", 4)
+    drawn = draw_objects(grey((100, 50)), found, (100, 50), labels=False, layers=["keypoints"])
+    assert 40 < bounds(painted(drawn))[2] < 50
+    assert len(annotate.omissions(found)) == 1
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"layers": 3},
+        {"layers": ["boxes", 3]},
+        {"layers": [["boxes"]]},
+        {"layers": "boxes, masks"},
+        {"line_width": 2.5},
+        {"line_width": 0},
+        {"line_width": True},
+        {"line_width": "3"},
+        {"line_width": 10**9},
+        {"labels": ["dog"]},
+        {"confidences": "no"},
+    ],
+)
+def test_arguments_that_make_no_sense_are_named(wrong):
+    (name,) = wrong
+    for found in ([], [thing()]):
+        with pytest.raises((TypeError, ValueError), match=name.removesuffix("s")):
+            draw_objects(grey((100, 80)), found, (100, 80), **wrong)
+
+
+@pytest.mark.parametrize("wrong", [2.5, -1, "5", None, 10**6])
+def test_the_number_of_bars_is_a_whole_number(wrong):
+    with pytest.raises((TypeError, ValueError), match="top is a whole number of classes"):
+        draw_scores(grey((100, 80)), [], top=wrong)
+
+
 # Semantic segmentation
 
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from rfhosted.display.tables import Table
+from rfhosted.display.tables import Table, html_table, text_table, unfolding_table
 from support.html_tree import EVIL, Tree
 
 
@@ -84,3 +84,56 @@ def test_titles_and_notes_are_text_and_never_markup():
         assert not Tree(evil._repr_html_()).all("script")
         assert "\x1b" not in repr(evil)
         repr(evil).encode()
+
+
+def test_a_notebook_counts_the_rows_that_it_does_not_show():
+    tree = Tree(Latencies(1_500)._repr_html_())
+    assert len(tree.all("tr")) == 1_001
+    assert tree.text["em"] == "… and 500 more rows"
+
+
+def test_a_table_has_headings():
+    tree = Tree(html_table([{"class_name": "dog", "x1": 1.0}], "1 object"))
+    assert tree.text["caption"] == "1 object"
+    assert [th["scope"] for th in tree.all("th")] == ["col", "col"]
+    assert tree.text["tbody"] == "dog1.00"
+    assert not Tree(html_table([{"x": 1}])).all("caption")
+
+
+def test_no_rows_are_no_table():
+    assert html_table([]) == text_table([]) == unfolding_table([], "", 10) == ""
+    assert unfolding_table([{"x": 1}], "", 0) == ""
+
+
+def test_a_table_that_is_folded_says_how_much_is_in_it():
+    rows = [{"x": i} for i in range(30)]
+    assert Tree(unfolding_table(rows, "", 30)).text["summary"] == "Table of 30 rows"
+    cut = Tree(unfolding_table(rows, "", 20))
+    assert cut.text["summary"] == "Table of the first 20 of 30 rows"
+    assert len(cut.all("tr")) == 21
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.126, "0.13"),
+        (1234.56, "1235"),
+        (None, "-"),
+        (3, "3"),
+        ("a\nb\x1b", "a b"),
+        ({"nose": (1, 2), "tail": (3, 4)}, "nose, tail"),
+        (-0.5, "-0.50"),
+        ("a\u202eb", "ab"),
+        ("n" * 1_000_000, "n" * 199 + "…"),
+        (dict.fromkeys(map(str, range(10**5))), ", ".join(map(str, range(1000)))[:199] + "…"),
+        (EVIL, "\"><script>alert(1)</script>&' [31m"),
+    ],
+)
+def test_cells(value, text):
+    assert Tree(html_table([{"x": value}])).text["td"] == text
+    assert text_table([{"x": value}]).splitlines() == ["x", text]
+
+
+def test_a_terminal_sees_columns():
+    rows = [{"class_name": "dog", "x1": 1.0}, {"class_name": "traffic light", "x1": 200.0}]
+    assert text_table(rows) == "class_name     x1\ndog            1.00\ntraffic light  200"

@@ -44,3 +44,36 @@ def decoded(uri):
     assert head == "data:image/jpeg;base64"
     raw = base64.b64decode(data)
     return raw, Image.open(io.BytesIO(raw))
+
+
+class _Words(HTMLParser):
+    """The words of HTML, one line for each block of them; images by their descriptions."""
+
+    BLOCKS = frozenset(
+        ["p", "div", "tr", "summary", "caption", "figcaption", "br", "table", "details"]
+    )
+
+    def __init__(self):
+        super().__init__()
+        self.lines = [""]
+
+    def handle_starttag(self, tag, attrs):
+        if tag == "img":
+            self.lines += [f"[image: {dict(attrs)['alt']}]", ""]
+        elif tag in self.BLOCKS:
+            self.lines.append("")
+
+    def handle_endtag(self, tag):
+        if tag in self.BLOCKS:
+            self.lines.append("")
+        elif tag in {"td", "th"}:
+            self.lines[-1] += " | "
+
+    def handle_data(self, data):
+        self.lines[-1] += data
+
+
+def words(markup):
+    reader = _Words()
+    reader.feed(markup)
+    return "\n".join(line.strip(" |\n") for line in reader.lines if line.strip(" |\n"))

@@ -69,7 +69,7 @@ def benchmark(
             place is late, and that is counted too.
         warmup: Requests of each cell before it is measured; they are billed as well.
         client: Sends the requests; None for the client of ``rfhosted.predict``.
-        yes: Whether to skip the question about billable requests.
+        yes: Whether billable requests are confirmed in advance; else a prompt lists them.
         task: As ``Client.predict`` takes it; own models on v1 need it.
         seed: Seed of the random order; None for a new order each time.
 
@@ -102,7 +102,7 @@ def benchmark(
     )
     if not yes:
         _confirm(settings)
-    order = random.Random(seed)  # noqa: S311 - no secret is made of it
+    order = random.Random(None if seed is None else int(seed))  # noqa: S311 - no secret
     plans = [
         (_plan(calls, images, warmup, order, warmup=True), None),
         (_plan(calls, images, requests, order, warmup=False), rate),
@@ -127,21 +127,22 @@ def _drive(
     """Send each plan, at its rate where it has one; the measurements, and whether that is all."""
     from tqdm.auto import tqdm
 
+    class Bar(tqdm):  # type: ignore[misc]  # tqdm is untyped
+        monitor_interval = 0  # else a thread of tqdm's outlives the run
+
     samples: list[Measurement] = []
     complete, stop, total = False, Stop(), sum(len(plan) for plan, _ in plans)
     measure = functools.partial(_measure, client, stop, time.perf_counter())
     with (
         contextlib.suppress(KeyboardInterrupt),  # also a second one, while the threads end
-        tqdm(total=total, desc="Measuring", unit="request", leave=False) as bar,
+        Bar(total=total, desc="Measuring", unit="request", leave=False) as bar,
         ThreadPoolExecutor(workers) as pool,
     ):
         for plan, rate in plans:
             first = time.perf_counter()
-            timed = (
-                [replace(planned, due=first + i / rate) for i, planned in enumerate(plan)]
-                if rate
-                else plan
-            )
+            timed = plan
+            if rate:
+                timed = [replace(one, due=first + i / rate) for i, one in enumerate(plan)]
             done = run(
                 measure,
                 timed,
@@ -252,10 +253,10 @@ def _loop(concurrency: int, rate: float | None) -> tuple[int, float | None]:
 
 
 def _confirm(settings: Settings) -> None:
-    """Ask the user before anything is billed.
+    """Have the user confirm what is billed.
 
     Raises:
-        UnsupportedError: The answer was no, or there is nobody to ask.
+        UnsupportedError: It was not confirmed, or there is no user at the prompt.
     """
     cells, warmup = settings.billable_cells, settings.warmup
     if not cells:
@@ -270,5 +271,5 @@ def _confirm(settings: Settings) -> None:
     if said.strip().lower() not in ("y", "yes"):
         raise UnsupportedError(
             f"Benchmark cancelled: {requests} were not confirmed",
-            advice="Answer y, or pass yes=True (--yes on the command line).",
+            advice="Enter y, or pass yes=True (--yes on the command line).",
         )

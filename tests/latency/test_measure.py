@@ -182,7 +182,9 @@ def test_an_open_file_is_read_once(photo):
 
 
 def threads():
-    return {t for t in threading.enumerate() if t.name.startswith("ThreadPool")}
+    """Those that run, but the server's and the one that keeps all deadlines of the process."""
+    others = ("rfhosted.deadline", "process_request_thread")
+    return {t for t in threading.enumerate() if not any(name in t.name for name in others)}
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from rfhosted.display.annotate import LAYERS
 from rfhosted.display.tables import html_table
 from rfhosted.endpoints.call import Prepared
 from rfhosted.errors import HostedError
+from rfhosted.explorer import options
 from rfhosted.explorer.settings import Outdated, lacks_confidences
 from rfhosted.hosted import ApiVersion, Task
 from rfhosted.images.samples import sample
@@ -96,22 +97,20 @@ def plan(state: ExplorerState) -> str:
     """The request that Run would send, beside the size limit; or why it cannot be sent."""
     planned = state.plan
     why_not = state.why_not() or (None if state.source else "Choose an image first.")
-    if why_not or isinstance(planned, Exception):
-        return warning(f"Cannot run: {why_not or planned}")
+    if isinstance(planned, Exception):
+        why_not = options.reason(planned)
+    if why_not:
+        return warning(f"Cannot run: {why_not}")
     if not isinstance(planned, Prepared):
         return small("Estimating the request size …")
     upload, version = planned.upload, planned.route.version
     limit = hosted.REQUEST_LIMITS[version]
     size = f"{upload.nbytes / 1000:,.0f} kB of {limit / 1_000_000:.0f} MB"
     width, height = upload.size
-    lines = f"Image to send: {width} x {height} pixels, {upload.changes}." + (
-        " Run is billable: it spends credits of your workspace."
-        if state.spends_credits
-        else " Run spends no credits."
-    )
-    return html.bars([("size", upload.nbytes / limit, size)], f"Request to {version}") + small(
-        lines
-    )
+    price = "spends credits of your workspace" if state.spends_credits else "is free of charge"
+    remark = f"Image: {width} x {height} pixels, {upload.changes}. Run {price}."
+    bar = ("request", upload.nbytes / limit, size)
+    return html.bars([bar], "Request size and limit") + small(remark)
 
 
 def status(state: ExplorerState) -> str:
@@ -160,16 +159,16 @@ def _problem(error: Exception) -> str:
 
 def image(prediction: Prediction, display: Display, max_bytes: int = SHOWN_BYTES) -> str:
     """A filtered prediction drawn on its image, a JPEG of ``max_bytes`` at most, and a caption."""
-    options: dict[str, Any] = {}
+    drawing: dict[str, Any] = {}
     if prediction.task is not Task.CLASSIFICATION:
-        options = {"labels": display.labels}
+        drawing = {"labels": display.labels}
     if prediction.task not in (Task.CLASSIFICATION, Task.SEMANTIC_SEGMENTATION):
         layers = None
         if display.layers is not None:
             layers = [name for name in LAYERS if name in display.layers]
-        options |= {"layers": layers, "line_width": display.line_width}
+        drawing |= {"layers": layers, "line_width": display.line_width}
     classes = f", classes: {', '.join(sorted(display.classes))}" if display.classes else ""
-    drawn = prediction.html(max_side=SHOWN_SIDE, max_bytes=max_bytes, table_rows=0, **options)
+    drawn = prediction.html(max_side=SHOWN_SIDE, max_bytes=max_bytes, table_rows=0, **drawing)
     return drawn + small(f"Showing confidence >= {prediction.confidence:.2f}{classes}.")
 
 

@@ -187,7 +187,7 @@ class RequestForm(Controls):
         if typed:
             models.insert(1, (f"Typed: {typed}", typed))
         if state.refused:
-            models.insert(1, ("Typed: not a model", _REFUSED))
+            models.insert(1, ("Not a model", _REFUSED))
         sizes = options.sizes(state.source.image.size if state.source else None)
         if call.image_size not in [None, *(size for _, size in sizes)]:
             sizes.append((f"{call.image_size} px", call.image_size or ""))
@@ -199,10 +199,10 @@ class RequestForm(Controls):
             self.fields[name].value = getattr(call, name)
         self.fields["overlap"].disabled = call.task in hosted.TASKS_WITHOUT_OVERLAP
         no_v1 = state.why_not(ApiVersion.V1)
+        if no_v1 == state.why_not(ApiVersion.V2):
+            no_v1 = None  # what neither version can do is said beside the Run button
         self.fields["api_version"].disabled = bool(no_v1)
-        # What neither version can do is said beside the Run button.
-        only_v1 = no_v1 if no_v1 != state.why_not(ApiVersion.V2) else None
-        self.no_v1.value = fragments.small(fragments.about_v1(only_v1))
+        self.no_v1.value = fragments.small(fragments.about_v1(no_v1))
         self.key_line.value = fragments.small(fragments.key_line(state.client))
 
     def _refresh_run(self) -> None:

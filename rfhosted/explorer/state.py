@@ -99,10 +99,13 @@ class ExplorerState:
         if Event.IMAGE in events:  # a filter for classes of one image would hide another's
             displays = self._displays.items()
             self._displays = {task: replace(old, classes=frozenset()) for task, old in displays}
+        other_request = Event.IMAGE in events or Event.CALL in events
+        if other_request:
+            self.plan = None
         for event in events:
             for observer in self._observers:
                 observer(event)
-        if Event.IMAGE in events or Event.CALL in events:
+        if other_request:
             self._catch_up()
 
     # Choices.
@@ -187,6 +190,7 @@ class ExplorerState:
             self.client = self.client.replace(api_key=api_key)
         finally:
             del api_key  # no traceback shows it
+        self.problem = None
         self.notice = "The API key is set. It is kept only in the memory of this kernel."
         if (self.call.model or "").startswith(hosted.LOCAL_WORKSPACE + "/"):
             self.call = replace(self.call, model=None)
@@ -431,5 +435,4 @@ class ExplorerState:
                 return Planned(self.refused)
             return plan(self.client, self.source, self.call, self.display.confidence)
 
-        self.plan = None
         self._plans.start(job, later=self._plan_again)

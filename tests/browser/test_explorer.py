@@ -16,12 +16,13 @@ from support.scripted import Response
 
 #: Counts the requests that the kernel sends, to any server.
 COUNTING = """
-import rfhosted, rfhosted.transport
-sent, send = [], rfhosted.transport.session.Transport.send
+import rfhosted
+from rfhosted.transport.session import Transport
+sent, send = [], Transport.send
 def counted(self, request, *args, **kwargs):
     sent.append(request.url)
     return send(self, request, *args, **kwargs)
-rfhosted.transport.session.Transport.send = counted
+Transport.send = counted
 """
 SHOW = "explorer = rfhosted.explore({})\nexplorer"
 CANARY = "canary-2f9d41c7b6"

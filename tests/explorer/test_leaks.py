@@ -10,6 +10,7 @@ from ipywidgets.widgets.widget import _instances
 
 from rfhosted import Client, explore
 from rfhosted.explorer import Explorer
+from rfhosted.explorer.fragments import NOTHING_YET
 from rfhosted.explorer.result_tabs import TABS
 from support.explored import FOUND, explored, response
 from support.leaks import chain
@@ -118,3 +119,29 @@ def test_a_key_in_the_arguments_of_explore(scripted):
     assert explorer.run().model == "proj/3"
     assert explorer.state.source.title == "dog.jpg"
     assert_hidden(explorer)
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        Response(b'{"message": "key %s refused"}', 401),
+        Response(b"<html>log in, %s</html>"),
+        Response(b'{"predictions": "%s"}'),
+        Response(b'{"predictions": [], "image": {"width": 9, "height": 9}, "debug": "%s"}'),
+        Response(
+            b'{"image": {"width": 99, "height": 99}, "predictions": [{"x": 9, "y": 9, "width": 9,'
+            b' "height": 9, "confidence": 0.9, "class": "%s", "class_id": 1}]}'
+        ),
+    ],
+)
+def test_a_key_in_a_response(scripted, trouble):
+    explorer = Explorer(explored(scripted, api_key=KEY).state)
+    body = trouble.body % KEY.encode()
+    scripted.respond(Response(body, trouble.status, trouble.headers))
+    explorer.state.run()
+    assert scripted.received[0].query["api_key"] == KEY
+    assert explorer.state.problem or explorer.state.result is not None
+    assert_hidden(explorer)
+    if explorer.state.response:
+        explorer.panel.results.tabs.selected_index = TABS.index("JSON")
+        assert NOTHING_YET not in page(explorer.panel)

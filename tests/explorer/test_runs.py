@@ -312,6 +312,12 @@ def test_a_key_switches_automatic_runs_off():
     assert state.outdated is not None
 
 
+def test_a_good_key_ends_the_error_of_a_malformed_one(case):
+    case.state.fail(AuthenticationError("malformed"))
+    case.state.set_key("a-key-of-mine")
+    assert case.state.problem is None
+
+
 def test_a_refused_key_changes_nothing(case):
     client = case.state.client
     with pytest.raises(AuthenticationError):

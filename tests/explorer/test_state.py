@@ -232,8 +232,11 @@ def test_a_model_that_is_not_understood_is_refused(case):
     assert len(case.server.received) == 1
     case.state.change(image_size=100)
     assert case.state.refused
+    plans = []
+    case.state.observe(lambda _: plans.append(case.state.plan))
     case.state.change(model="a/1")
     assert case.state.refused is None
+    assert not any(isinstance(plan, Exception) for plan in plans)  # no old reason is shown again
     case.state.run()
     assert case.state.problem is None
     assert len(case.server.received) == 2

@@ -44,6 +44,8 @@ _SCALED_TO_8_BITS = "16 or 32 bits scaled to 8"
 #: A JPEG is decoded at the smallest of its scales that leaves nothing to the antialiased resize, or
 #: this much.
 _DRAFT_MARGIN = 1.5
+#: Pixels; a larger image is made smaller before it is copied from Pillow to OpenCV.
+_LARGE = 20_000_000
 #: An image that shrinks by less than this holds next to nothing that could alias.
 _SLIGHTLY = 1.25
 
@@ -111,6 +113,10 @@ class SourceImage:
             scaled = self._quickly_decoded(size)
             if scaled is None:
                 whole = self.__dict__.get("full") or self._decode()
+                if whole.width * whole.height > _LARGE:
+                    whole = whole.reduce(
+                        max(1, min(self.size[0] // size[0], self.size[1] // size[1]))
+                    )
                 scaled = _swapped(_shrunk(np.asarray(whole), size))
             scaled = _shrunk(scaled, size)
             self._scaled.clear()  # the last size is the one that is drawn again and again

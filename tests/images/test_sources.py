@@ -277,6 +277,16 @@ def test_a_jpeg_of_an_exact_multiple_is_decoded_at_scale(monkeypatch, orientatio
     assert close(scaled, np.asarray(expected), 6)
 
 
+@pytest.mark.parametrize("size", [(641, 479), (400, 299), (64, 48), (7, 5), (640, 5)])
+def test_a_large_image_is_scaled_alike(monkeypatch, size) -> None:
+    image = load(encoded(photo(641, 479)))
+    expected = np.asarray(image.at(size))
+    monkeypatch.setattr("rfhosted.images.sources._LARGE", 1000)
+    made = load(image.data).at(size)
+    assert made.size == size
+    assert close(made, expected, 8)
+
+
 @pytest.mark.parametrize("mode", ["L", "CMYK", "RGB"])
 def test_a_jpeg_of_other_colours_is_scaled_to_what_is_shown(images, mode) -> None:
     image = load(encoded(Image.open(images / "coffee.jpg").convert(mode), "JPEG", quality=95))

@@ -17,6 +17,7 @@ from rfhosted.hosted import ApiVersion, Region, Task
 from rfhosted.images import sources
 from rfhosted.images.reading import bare
 from rfhosted.keys import ApiKey, find_key
+from rfhosted.outputs.text import one_line
 from rfhosted.prediction import Prediction, Timing, prediction_of
 from rfhosted.transport.request import seconds_of
 from rfhosted.transport.session import Transport
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from rfhosted.transport.connection import Stop
     from rfhosted.transport.request import Reply, SupportsSend
 
-_DERIVED = "The masks are derived from boxes and a class map, not output by a trained model."
 _V2_IS_RECOMMENDED = "v1 is the legacy API: Roboflow recommends V2 (api_version='v2')."
 _LONGEST_TIMEOUT = 86_400.0  # a day, in seconds: more overflows in sockets
 
@@ -280,13 +280,13 @@ class Client:
         )
         began = time.perf_counter()
         raw = reply.json()
-        task, output = image_tasks.parse(
-            raw, route.task, picture=source_image.size, sent=upload.size
+        parsed = image_tasks.parse(
+            raw, route.task, image_size=source_image.size, sent_size=upload.size
         )
         timing = Timing(
             prepare=prepared.seconds,
             e2e=reply.e2e,
-            exec=seconds_of(raw.get("time")),
+            exec=parsed.exec,
             parse=time.perf_counter() - began,
             server=seconds_of(reply.headers.get("x-processing-time")),
             load=seconds_of(reply.headers.get("x-model-load-time")),
@@ -298,18 +298,19 @@ class Client:
         )
         shared = {
             "source_image": source_image,
-            "task": task,
+            "task": parsed.task,
             "model": route.model,
             "api_version": route.version,
             "raw": raw,
             "upload": upload,
             "timing": timing,
             "confidence": prepared.confidence,
-            "host": f"{route.host_name}, simulated" if "simulated" in raw else route.host_name,
-            "notes": self._notes(route, reply, raw),
+            "host": f"{route.host_name}, simulated" if parsed.simulated else route.host_name,
+            "notes": (*parsed.notes, *self._notes(route, reply)),
             "received": len(reply.body),
+            "simulated": parsed.simulated,
         }
-        return prediction_of(task, output, shared)
+        return prediction_of(parsed.task, parsed.output, shared)
 
     def _longest_side(
         self, route: Route, image: SourceImage, size: ImageSize, *, ask: bool
@@ -326,13 +327,10 @@ class Client:
             known = self._sizes.ask(self.transport, self._key, self.region, route.model)
         return known or hosted.DEFAULT_IMAGE_SIZE
 
-    def _notes(self, route: Route, reply: Reply, raw: Any) -> tuple[str, ...]:
+    def _notes(self, route: Route, reply: Reply) -> tuple[str, ...]:
         notes = []
-        found = raw.get("predictions")
-        if isinstance(found, list) and any(item.get("mask_source") == "derived" for item in found):
-            notes.append(_DERIVED)
         if label := reply.headers.get("x-rfhosted-simulated"):
-            notes.append(f"Simulated: {label}; no model saw the image.")
+            notes.append(f"Simulated: {one_line(label)}; no model saw the image.")
         if route.stand_in:
             notes.append(
                 f"The local model {route.model} is a stand-in for {route.name}, which needs an API"

@@ -341,7 +341,9 @@ def test_nothing_is_decoded_until_a_picture_is_asked_for(scripted, images, monke
 def test_a_filter_of_classes_that_leaves_nothing_says_what_there_is(images) -> None:
     cat = Client().predict(images / "cat.jpg")
     assert "1 cat" in cat.summary()
-    assert cat.filter(classes="dog").summary() == "no object of these classes above 0.40, only cat"
+    assert (
+        cat.filter(classes="dog").summary() == "no object of these classes above 0.40, only 1 cat"
+    )
     above = cat.filter(classes="dog", confidence=1.0)
     assert above.summary() == "no objects above 1.00; try a lower confidence"
     with pytest.raises(ValueError, match="max_side is a whole number of pixels"):

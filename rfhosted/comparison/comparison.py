@@ -186,8 +186,11 @@ def compare(p: Prediction, q: Prediction, *, iou: float = 0.5) -> Comparison:
 
 def _compare_objects(p: Any, q: Any, least: float, notes: list[str]) -> Comparison:
     size = p.source_image.size
-    ious = matching.object_ious(p.objects, q.objects, size, scaled(size, DISPLAY_SIZE))
-    pairs = matching.best_pairs(ious, least)
+    pairs, too_many = matching.object_pairs(
+        p.objects, q.objects, size, scaled(size, DISPLAY_SIZE), least
+    )
+    if too_many:
+        notes.append("So many masks overlap that boxes were compared instead.")
     rows_a, rows_b = p.rows(), q.rows()
     if isinstance(p, KeypointPrediction):
         notes += _note_on_keypoints([(rows_a[i], rows_b[j]) for i, j, _ in pairs])

@@ -1,28 +1,28 @@
-"""An answer's JSON as plain values, in pixels of the original picture. Permissive, never guessing.
+"""The five image tasks, by v1 and by V2: build the request, read the response.
 
 Servers differ in what they leave out; x, y, width, height, confidence and class are all that is
-promised of an object. What fits no shape is an UnexpectedAnswerError that keeps the answer.
+promised of an object. Reading is permissive and never guesses; see ``response`` for the checks.
 """
 
 from __future__ import annotations
 
-import base64
-import io
-import math
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+import functools
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from rfhosted import hosted
-from rfhosted.errors import UnexpectedAnswerError
+from rfhosted.endpoints import response
+from rfhosted.endpoints.response import LeftOut, PartError
+from rfhosted.errors import UnexpectedAnswerError, message_in
 from rfhosted.hosted import COCO_KEY_POINTS, ApiVersion, Task
 from rfhosted.images.upload import fit
-from rfhosted.outputs import masks
+from rfhosted.outputs import limits, masks
 from rfhosted.outputs.values import (
-    Answer,
     ClassMap,
     ClassScore,
     Detection,
     KeyPoint,
+    Output,
     Polygon,
     Ranking,
     Rle,
@@ -30,7 +30,7 @@ from rfhosted.outputs.values import (
 from rfhosted.transport import request as wire
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     import numpy as np
     import numpy.typing as npt
@@ -39,6 +39,12 @@ if TYPE_CHECKING:
     from rfhosted.images.sources import SourceImage
     from rfhosted.images.upload import Upload
     from rfhosted.transport.request import Request
+
+Kept = TypeVar("Kept")
+#: Pixels of the original image to a pixel of the response, across and down.
+Scale: TypeAlias = tuple[float, float]
+
+_DERIVED = "The masks are derived from boxes and a class map, not output by a trained model."
 
 
 def build(
@@ -92,186 +98,324 @@ def _threshold(fraction: float, *, percent: bool) -> str:
     return f"{fraction:g}" if fraction < 1 else "100"
 
 
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """What a response says.
+
+    Attributes:
+        task: What the model output.
+        output: It, in pixels of the original image.
+        exec: Seconds that the model worked; None where that is not reported.
+        simulated: Which of the times are a simulation, in words; None where a model worked.
+        notes: What a reader should know of this response.
+    """
+
+    task: Task
+    output: Output
+    exec: float | None
+    simulated: str | None
+    notes: tuple[str, ...]
+
+
 def parse(
-    raw: Any, task: Task | None, *, picture: tuple[int, int], sent: tuple[int, int]
-) -> tuple[Task, Answer]:
-    """Read an answer.
+    raw: Any, task: Task | None, *, image_size: tuple[int, int], sent_size: tuple[int, int]
+) -> Parsed:
+    """Read a response.
 
     Args:
-        raw: The answer's JSON.
-        task: What was asked for; None takes the task from the answer.
-        picture: (width, height) of the original, upright picture.
-        sent: (width, height) of what was sent.
+        raw: The JSON of the response.
+        task: What was requested; None takes the task from the response.
+        image_size: (width, height) of the original, upright image.
+        sent_size: (width, height) of what was sent.
 
     Raises:
-        UnexpectedAnswerError: The answer fits no shape, or is of another task.
+        UnexpectedAnswerError: The response cannot be read, or is of another task.
     """
-    problem: UnexpectedAnswerError | None = None
+    reader = _Reader(raw, image_size, sent_size)
     try:
-        told = _task_of(raw)
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError):
-        told = None
-        problem = _unexpected(raw)
-    else:
-        if told and task and told != task:
-            problem = _mismatch(raw, told, task)
-    if problem is None:
-        answered = told or task or Task.OBJECT_DETECTION
-        try:
-            return answered, _READERS[answered](raw, picture, sent)
-        # OSError: a class map that is no PNG.
-        except (KeyError, TypeError, ValueError, IndexError, AttributeError, OSError):
-            problem = _unexpected(raw)
+        found = _task_of(raw)
+        if not (found and task and found != task):
+            settled = found or task or Task.OBJECT_DETECTION
+            return Parsed(
+                settled,
+                reader.read(settled),
+                wire.seconds_of(raw.get("time")),
+                response.text(raw.get("simulated")),
+                reader.left_out.notes(),
+            )
+        problem = _mismatch(raw, found, task)
+    except PartError as error:
+        problem = _unreadable(raw, str(error))
     raise problem
 
 
-def _unexpected(raw: Any) -> UnexpectedAnswerError:
+def _unreadable(raw: Any, why: str) -> UnexpectedAnswerError:
     if isinstance(raw, dict) and raw.get("is_stub"):
         return UnexpectedAnswerError(
-            "The project has no trained model: the server answered a stub",
+            "The project has no trained model: the server sent a placeholder",
             raw=raw,
             status=200,
             advice="Train a version, or use another model id.",
         )
-    return UnexpectedAnswerError("The answer has no shape that we know", raw=raw, status=200)
+    message = message_in(raw) if isinstance(raw, dict) else None
+    if message:
+        return UnexpectedAnswerError(
+            "The response is an error with the status of a success",
+            raw=raw,
+            status=200,
+            server_message=message,
+        )
+    return UnexpectedAnswerError(f"Unrecognised response: {why}", raw=raw, status=200)
 
 
-def _mismatch(raw: Any, told: Task, task: Task) -> UnexpectedAnswerError:
+def _mismatch(raw: Any, found: Task, task: Task) -> UnexpectedAnswerError:
     return UnexpectedAnswerError(
-        f"The model answered {told}, and {task} was asked for",
+        f"Expected {task}, but the response is {found}",
         raw=raw,
         status=200,
-        advice=f"Pass task='{told}', or leave the task out; the answer is kept in .raw.",
+        advice=f"Pass task='{found}', or leave the task out; the response is kept in .raw.",
     )
 
 
 def _task_of(raw: Any) -> Task | None:
-    """The task that an answer's shape tells; None where nothing was found and nothing tells."""
-    if raw.get("is_stub") or not ("predictions" in raw or "segmentation_mask" in raw):
-        raise ValueError
-    found = raw.get("predictions")
-    if "segmentation_mask" in raw or (isinstance(found, dict) and "segmentation_mask" in found):
+    """The task that the shape of a response shows; None where there is no object to show it."""
+    if not isinstance(raw, dict) or raw.get("is_stub"):
+        raise PartError("it is not an object with predictions")
+    if "segmentation_mask" in raw:
         return Task.SEMANTIC_SEGMENTATION
-    if isinstance(found, dict) or "top" in raw:
+    found = raw.get("predictions")
+    if isinstance(found, dict):
+        semantic = "segmentation_mask" in found
+        return Task.SEMANTIC_SEGMENTATION if semantic else Task.CLASSIFICATION
+    if not isinstance(found, list):
+        raise PartError(f"predictions is {response.shown(found)}")
+    if "top" in raw:
         return Task.CLASSIFICATION
-    if not found:
-        return None
-    first = found[0]
-    if "keypoints" in first:
+    return _task_of_objects(found) if found else None
+
+
+def _task_of_objects(found: list[Any]) -> Task:
+    # All of them: an object for which the model found no mask or keypoint has no such field.
+    fields = {field for item in found if isinstance(item, dict) for field in item}
+    if "keypoints" in fields:
         return Task.KEYPOINT_DETECTION
-    if {"points", "rle", "rle_mask"} & first.keys():
+    if fields & {"points", "rle", "rle_mask"}:
         return Task.INSTANCE_SEGMENTATION
     return Task.OBJECT_DETECTION
 
 
-def _read_found(raw: Any, picture: tuple[int, int], sent: tuple[int, int]) -> tuple[Detection, ...]:
-    # The answer's own size where it tells one: a reduced mask grid is smaller than what was sent.
-    width, height = map(float, sent)
-    told = raw.get("image")
-    if isinstance(told, dict) and told.get("width") and told.get("height"):
-        width, height = float(told["width"]), float(told["height"])
-    scale = picture[0] / width, picture[1] / height
-    names = sorted({_name(item) for item in raw["predictions"]})
-    return tuple(_found(item, scale, names.index(_name(item))) for item in raw["predictions"])
+class _Reader:
+    """Reads one response; what cannot be used is left out and noted."""
+
+    def __init__(self, raw: Any, image_size: tuple[int, int], sent_size: tuple[int, int]) -> None:
+        self._raw, self._image_size, self._sent_size = raw, image_size, sent_size
+        self.left_out = LeftOut()
+        pixels = (width * height for width, height in (image_size, sent_size))
+        self._largest_grid = max(limits.LARGEST_OWN_GRID, *pixels)
+        self._mask_pixels = 0
+
+    def read(self, task: Task) -> Output:
+        if task is Task.SEMANTIC_SEGMENTATION:
+            return self._class_map()
+        return self._ranking() if task is Task.CLASSIFICATION else self._detections()
+
+    def _scale(self) -> Scale:
+        # The response's own size where it has one: a reduced mask grid is smaller than what was
+        # sent.
+        reported = self._raw.get("image")
+        width, height = map(float, self._sent_size)
+        if isinstance(reported, dict):
+            sides = [response.finite(reported.get(side)) for side in ("width", "height")]
+            if all(side and 1 <= side <= limits.LONGEST_SIDE for side in sides):
+                width, height = map(float, sides)  # type: ignore[arg-type]  # just checked
+        return self._image_size[0] / width, self._image_size[1] / height
+
+    def _needed(self, items: Any, read: Callable[[Any, int], Kept], kind: str) -> list[Kept]:
+        """The readable items of a list, of which at least one must be, if there are any."""
+        kept = self.left_out.readable(items, read, kind, "predictions")
+        if items and not kept:
+            raise PartError(self.left_out.first(kind))
+        return kept
+
+    def _detections(self) -> tuple[Detection, ...]:
+        items = self.left_out.some(self._raw["predictions"], limits.MOST_DETECTIONS, "object")
+        objects = [item for item in items if isinstance(item, dict)]
+        names = sorted({response.class_name(item) or "" for item in objects})
+        places = {name: place for place, name in enumerate(names)}
+        scale = self._scale()
+        found = self._needed(items, lambda item, _: self._detection(item, scale, places), "object")
+        if any(item.get("mask_source") == "derived" for item in objects):
+            self.left_out.note(_DERIVED)
+        return tuple(found)
+
+    def _detection(self, item: Any, scale: Scale, places: dict[str, int]) -> Detection:
+        x, y = (response.number(item, field) for field in ("x", "y"))
+        width, height = (response.number(item, field, 0) for field in ("width", "height"))
+        sx, sy = scale
+        box = (
+            (x - width / 2) * sx,
+            (y - height / 2) * sy,
+            (x + width / 2) * sx,
+            (y + height / 2) * sy,
+        )
+        if max(map(abs, box)) > limits.FARTHEST_COORDINATE:
+            raise PartError(": its box is far outside of the image")
+        name, class_id = response.class_name(item), response.class_id(item)
+        if class_id is None:
+            # Old v1 responses have no ids: then the name's place among the sorted names.
+            name, class_id = name or "(no name)", places[name or ""]
+        return Detection(
+            name or f"#{class_id}",
+            class_id,
+            response.fraction(item),
+            box,
+            self._mask(item, scale),
+            self._key_points(item, scale),
+        )
+
+    def _mask(self, item: dict[str, Any], scale: Scale) -> Polygon | Rle | None:
+        try:
+            mask = self._rle(item) or self._polygon(item, scale)
+        except PartError as error:
+            self.left_out.add("mask", str(error))
+            return None
+        self._mask_pixels += 0 if mask is None else masks.pixels(mask, self._image_size)
+        if self._mask_pixels > limits.MOST_MASK_PIXELS:
+            self.left_out.note("The masks are too large together: some are left out.")
+            return None
+        return mask
+
+    def _rle(self, item: dict[str, Any]) -> Rle | None:
+        run_lengths = item.get("rle") or item.get("rle_mask")
+        if not run_lengths:
+            return None
+        if not isinstance(run_lengths, dict):
+            raise PartError(f"rle is {response.shown(run_lengths)}")
+        sides = run_lengths.get("size")
+        if not isinstance(sides, list) or len(sides) != 2:
+            raise PartError(f"rle.size is {response.shown(sides)}")
+        height, width = (response.whole(side, 1, limits.LONGEST_SIDE) for side in sides)
+        if height is None or width is None:
+            raise PartError("rle.size holds what is not a number of pixels")
+        if height * width > self._largest_grid:
+            raise PartError(f"rle.size is {height} x {width}, larger than the image")
+        try:
+            return masks.rle((height, width), masks.decode_counts(run_lengths.get("counts")))
+        except ValueError as error:
+            raise PartError(str(error)) from None
+
+    def _polygon(self, item: dict[str, Any], scale: Scale) -> Polygon | None:
+        import numpy as np
+
+        outline = item.get("points") or []
+        if not isinstance(outline, list):
+            raise PartError(f"points is {response.shown(outline)}")
+        points = self._corners(outline) * scale
+        if len(points) < 3:
+            return None  # no area; supervision would drop the masks of the whole image for it
+        if np.abs(points).max() > limits.FARTHEST_COORDINATE:
+            raise PartError("an outline is far outside of the image")
+        # What filling costs: the rows that its sides cross, squared, per row.
+        crossed = np.abs(np.diff(points[:, 1], append=points[:1, 1])).sum()
+        if crossed**2 > limits.WILDEST_OUTLINE * (1 + np.ptp(points[:, 1])):
+            raise PartError(f"an outline of {len(points):,} corners crosses itself everywhere")
+        return Polygon(points.astype(np.float32))
+
+    def _corners(self, outline: list[Any]) -> npt.NDArray[np.float64]:
+        import numpy as np
+
+        try:
+            points = np.array([(corner["x"], corner["y"]) for corner in outline], dtype=np.float64)
+        except (LookupError, TypeError, ValueError, OverflowError):
+            points = np.zeros(0)
+        if points.ndim == 2 and (np.abs(points) <= limits.FARTHEST_COORDINATE).all():
+            return points
+        one_by_one = self.left_out.readable(
+            outline,
+            lambda corner, _: (response.number(corner, "x"), response.number(corner, "y")),
+            "outline corner",
+            "points",
+        )
+        return np.array(one_by_one, dtype=np.float64).reshape(-1, 2)
+
+    def _key_points(self, item: dict[str, Any], scale: Scale) -> tuple[KeyPoint, ...]:
+        items = item.get("keypoints") or []
+        if not isinstance(items, list):
+            self.left_out.add("keypoint list", f"keypoints is {response.shown(items)}")
+            return ()
+        items = self.left_out.some(items, limits.MOST_KEYPOINTS, "keypoint")
+        read = functools.partial(_key_point, scale=scale)
+        return tuple(self.left_out.readable(items, read, "keypoint", "keypoints"))
+
+    def _ranking(self) -> Ranking:
+        found = self._raw["predictions"]
+        present: tuple[str, ...] | None = None
+        if isinstance(found, dict):  # several classes may be present at once
+            items = [
+                {"class": name, **score} if isinstance(score, dict) else score
+                for name, score in found.items()
+            ]
+            names = self._raw.get("predicted_classes")
+            texts = map(response.text, names if isinstance(names, list) else ())
+            present = tuple(dict.fromkeys(name for name in texts if name))
+        else:
+            items = found
+        ranked = self._needed(items, _class_score, "score")
+        ranked.sort(key=lambda score: -score.confidence)
+        ranked = self.left_out.some(ranked, limits.MOST_SCORES, "score")
+        return Ranking(tuple(ranked), present)
+
+    def _class_map(self) -> ClassMap:
+        found = self._raw if "segmentation_mask" in self._raw else self._raw["predictions"]
+        entries = found.get("class_map")
+        if not isinstance(entries, dict):
+            raise PartError(f"class_map is {response.shown(entries)}")
+        names = {}
+        for key, name in entries.items():
+            class_id = response.whole(key, 0, 255)  # a mask has a byte for each pixel
+            if class_id is None:
+                self.left_out.add("class map key", f"its id is {response.shown(key)}")
+            else:
+                names[class_id] = response.text(name) or f"#{class_id}"
+        background = [key for key, name in names.items() if name.lower() == "background"]
+        class_ids = response.grey_png(
+            found["segmentation_mask"], "segmentation_mask", self._largest_grid
+        )
+        return ClassMap(
+            class_ids,
+            self._confidence_mask(found.get("confidence_mask"), class_ids.shape),
+            names,
+            background[0] if background else None,
+        )
+
+    def _confidence_mask(self, png: Any, shape: tuple[int, ...]) -> npt.NDArray[np.uint8] | None:
+        if not png:
+            return None
+        try:
+            confidence = response.grey_png(png, "confidence_mask", self._largest_grid)
+        except PartError as error:
+            self.left_out.add("confidence mask", str(error))
+            return None
+        if confidence.shape == shape:
+            return confidence
+        self.left_out.add("confidence mask", "it has another size than the class map")
+        return None
 
 
-def _found(item: Mapping[str, Any], scale: tuple[float, float], position: int) -> Detection:
-    sx, sy = scale
-    x, y = _number(item["x"]) * sx, _number(item["y"]) * sy
-    half_width, half_height = _number(item["width"]) * sx / 2, _number(item["height"]) * sy / 2
-    return Detection(
-        _name(item),
-        # Old v1 answers have no class_id: then the class's place in the answer's sorted names.
-        int(item.get("class_id", position)),
-        _number(item["confidence"]),
-        (x - half_width, y - half_height, x + half_width, y + half_height),
-        _mask(item, scale),
-        tuple(_key_point(point, scale, i) for i, point in enumerate(item.get("keypoints", ()))),
-    )
-
-
-def _mask(item: Mapping[str, Any], scale: tuple[float, float]) -> Polygon | Rle | None:
-    import numpy as np
-
-    run_lengths = item.get("rle") or item.get("rle_mask")
-    if run_lengths:
-        height, width = run_lengths["size"]
-        return masks.rle((int(height), int(width)), masks.decode_counts(run_lengths["counts"]))
-    outline = item.get("points") or ()
-    if len(outline) < 3:
-        return None  # no area; supervision would drop the masks of the whole picture for it
-    points = np.array([(point["x"], point["y"]) for point in outline], dtype=np.float32)
-    if not np.isfinite(points).all():
-        raise ValueError
-    return Polygon(points * np.array(scale, dtype=np.float32))
-
-
-def _key_point(item: Mapping[str, Any], scale: tuple[float, float], position: int) -> KeyPoint:
-    name = str(item.get("class", item.get("class_name", position)))
+def _key_point(item: Any, position: int, *, scale: Scale) -> KeyPoint:
+    x, y = response.number(item, "x") * scale[0], response.number(item, "y") * scale[1]
+    if max(abs(x), abs(y)) > limits.FARTHEST_COORDINATE:
+        raise PartError(" is far outside of the image")
+    name = response.class_name(item)
     slot = COCO_KEY_POINTS.index(name) if name in COCO_KEY_POINTS else position
-    return KeyPoint(
-        _number(item["x"]) * scale[0],
-        _number(item["y"]) * scale[1],
-        _number(item["confidence"]),
-        int(item.get("class_id", slot)),
-        name,
-    )
+    if item.get("class_id") is not None:
+        slot = int(response.number(item, "class_id", 0, limits.MOST_KEYPOINTS - 1))
+    return KeyPoint(x, y, response.fraction(item), slot, name or str(slot))
 
 
-def _read_ranking(raw: Any, picture: tuple[int, int], sent: tuple[int, int]) -> Ranking:
-    del picture, sent  # scores have no place
-    found = raw["predictions"]
-    multi = isinstance(found, dict)
-    items = [{"class": name, **score} for name, score in found.items()] if multi else found
-    ranked = [
-        ClassScore(_name(item), int(item.get("class_id", i)), _number(item["confidence"]))
-        for i, item in enumerate(items)
-    ]
-    ranked.sort(key=lambda entry: -entry.confidence)
-    present = tuple(str(name) for name in raw.get("predicted_classes", ())) if multi else None
-    return Ranking(tuple(ranked), present)
-
-
-def _read_regions(raw: Any, picture: tuple[int, int], sent: tuple[int, int]) -> ClassMap:
-    del picture, sent  # the class map is scaled when it is asked for
-    found = raw if "segmentation_mask" in raw else raw["predictions"]
-    names = {int(key): str(name) for key, name in found["class_map"].items()}
-    background = [key for key, name in names.items() if name.lower() == "background"]
-    confidence = found.get("confidence_mask")
-    return ClassMap(
-        _grey(found["segmentation_mask"]),
-        _grey(confidence) if confidence else None,
-        names,
-        background[0] if background else None,
-    )
-
-
-def _grey(png: str) -> npt.NDArray[np.uint8]:
-    import numpy as np
-    from PIL import Image
-
-    with Image.open(io.BytesIO(base64.b64decode(png))) as image:
-        if image.mode not in ("L", "P", "1"):
-            raise ValueError
-        # A palette's colours mean nothing here: the values are the class ids.
-        return np.array(image, dtype=np.uint8)
-
-
-def _name(item: Mapping[str, Any]) -> str:
-    return str(item["class"] if "class" in item else item["class_name"])
-
-
-def _number(value: Any) -> float:
-    number = float(value)
-    if not math.isfinite(number):
-        raise ValueError
-    return number
-
-
-_READERS: dict[Task, Callable[..., Answer]] = {
-    Task.OBJECT_DETECTION: _read_found,
-    Task.INSTANCE_SEGMENTATION: _read_found,
-    Task.KEYPOINT_DETECTION: _read_found,
-    Task.CLASSIFICATION: _read_ranking,
-    Task.SEMANTIC_SEGMENTATION: _read_regions,
-}
+def _class_score(item: Any, position: int) -> ClassScore:
+    confidence = response.fraction(item)
+    name, class_id = response.class_name(item), response.class_id(item)
+    if class_id is None:
+        return ClassScore(name or "(no name)", position, confidence)
+    return ClassScore(name or f"#{class_id}", class_id, confidence)

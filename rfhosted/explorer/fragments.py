@@ -12,7 +12,7 @@ from rfhosted.display.tables import html_table
 from rfhosted.endpoints.call import Prepared
 from rfhosted.errors import HostedError
 from rfhosted.explorer import options
-from rfhosted.explorer.settings import Outdated, lacks_confidences
+from rfhosted.explorer.settings import Outdated
 from rfhosted.hosted import ApiVersion, Task
 from rfhosted.images.samples import sample
 from rfhosted.images.sources import load
@@ -135,7 +135,7 @@ def status(state: ExplorerState) -> str:
 
 
 def _too_low(prediction: Prediction, display: Display) -> str:
-    if lacks_confidences(prediction):
+    if not prediction.has_confidences:
         return (
             f"v1 does not report confidences of class maps. Run again to apply confidence"
             f" {display.confidence:.2f}."

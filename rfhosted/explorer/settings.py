@@ -97,7 +97,7 @@ class Display:
         """Arguments for ``Prediction.filter``; those that the prediction cannot use are None."""
         keypoints = prediction.task is Task.KEYPOINT_DETECTION
         return {
-            "confidence": None if lacks_confidences(prediction) else self.confidence,
+            "confidence": self.confidence if prediction.has_confidences else None,
             "classes": sorted(self.classes) or None,
             "keypoint_confidence": self.keypoint_confidence if keypoints else None,
         }
@@ -105,12 +105,6 @@ class Display:
     def of(self, prediction: Prediction) -> Prediction:
         """The prediction, filtered."""
         return prediction.filter(**self.filters(prediction))
-
-
-def lacks_confidences(prediction: Prediction) -> bool:
-    """Whether it is a class map without confidences, as v1 sends them."""
-    segmentation = getattr(prediction, "segmentation", None)
-    return segmentation is not None and segmentation.confidence is None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -27,7 +27,6 @@ from rfhosted.explorer.settings import (
     Response,
     Sent,
     Source,
-    lacks_confidences,
     reference,
 )
 from rfhosted.hosted import ApiVersion, Task
@@ -283,7 +282,7 @@ class ExplorerState:
         if response.client is not self.client:
             return Outdated.KEY
         requested, shown = response.prediction.confidence, self.display.confidence
-        unfiltered = shown != requested and lacks_confidences(response.prediction)
+        unfiltered = shown != requested and not response.prediction.has_confidences
         return Outdated.CONFIDENCE if shown < requested or unfiltered else None
 
     # Work in the background.

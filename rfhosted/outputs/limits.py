@@ -22,8 +22,10 @@ LONGEST_SIDE = 100_000
 LARGEST_CLASS_ID = 2**31
 #: Pixels of a mask's grid that is larger than the image: a model of small images may have one.
 LARGEST_OWN_GRID = 2**22
+#: Runs of a mask, or characters of its text.
+MOST_RUNS = 1_000_000
 #: Pixels of all masks of a response together, each counted in its own box.
-MOST_MASK_PIXELS = 2**32
+MOST_MASK_PIXELS = 2**31
 #: Work of filling an outline: the square of the rows that its sides cross, per row of its box.
 #: One that crosses itself everywhere is no outline and takes minutes to fill.
 WILDEST_OUTLINE = 2e8

@@ -1,44 +1,54 @@
-"""Masks on any grid: COCO run lengths and polygons, cut to where they are.
+"""Masks on any grid: COCO run lengths, polygons and bitmaps, cut to where they are.
 
-A mask of a 12-megapixel picture is 12 MB as an array, so nothing here makes one before it is asked.
+A mask of a 12-megapixel image is 12 MB as an array, so one is made only when it is needed.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from rfhosted.outputs.limits import LONGEST_SIDE, MOST_RUNS
 from rfhosted.outputs.values import Polygon, Rle
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     import numpy.typing as npt
 
+    Bits: TypeAlias = npt.NDArray[np.bool_]
+    #: The third kind is a bitmap: bool (height, width) of a grid that covers the whole image.
+    Mask: TypeAlias = Polygon | Rle | Bits
+    #: A tight cut-out of a mask, and its left and top pixel on the grid.
+    Crop: TypeAlias = tuple[Bits, int, int]
+
 #: Elements of a stack of masks up to which it is an ordinary array.
 _DENSE_LIMIT = 64_000_000
-#: Run lengths and grids from here on are no picture's: Pillow itself warns at 2**27 pixels.
-_LONGEST_RUN, _LARGEST_GRID = 2**31, 2**28
+#: Run lengths from here on are not those of an image, and two of them could overflow.
+_LONGEST_RUN = 2**31
 
 
-def decode_counts(counts: str | bytes | Sequence[int]) -> npt.NDArray[np.int64]:
-    """COCO's compressed counts (or a plain list of them) as run lengths, int64.
+def decode_counts(counts: Any) -> npt.NDArray[np.int64]:
+    """COCO's compressed counts, a str or bytes, or a plain list of numbers, as run lengths, int64.
 
     Each number is a little-endian chain of 5-bit groups, one a character, and from the fourth on
-    the difference to the one two places before (pycocotools, maskApi.c, rleFrString).
+    the difference to the one two places before (pycocotools, maskApi.c, rleFrString). Not by
+    supervision, which would take a second to import and raises errors of many kinds.
 
     Raises:
-        ValueError: Not such a string, or lengths that are no whole numbers, negative or absurd.
+        ValueError: Not such a string, too long, or lengths that are not whole, negative or absurd.
     """
+    if isinstance(counts, (str, bytes, list, tuple)) and len(counts) > MOST_RUNS:
+        raise ValueError("a mask has too many runs")
     if isinstance(counts, (str, bytes)):
         lengths = _decompress(counts.encode("ascii") if isinstance(counts, str) else counts)
     else:
         lengths = np.asarray(counts)
         if lengths.dtype.kind not in "iu" and lengths.size:  # an empty list is of floats
-            raise ValueError("run lengths are whole numbers")
+            raise ValueError("the run lengths of a mask are not whole numbers")
     if lengths.ndim != 1 or (lengths < 0).any() or (lengths >= _LONGEST_RUN).any():
-        raise ValueError("run lengths are a flat list of numbers that are 0 or more")
+        raise ValueError("the run lengths of a mask are not a flat list of numbers from 0 up")
     return lengths.astype(np.int64)
 
 
@@ -52,7 +62,7 @@ def _decompress(text: bytes) -> npt.NDArray[np.int64]:
     whole = len(last) and last[-1] == len(groups) - 1
     # Seven groups hold every length that is allowed; sums of more could overflow unseen.
     if not whole or groups.min() < 0 or groups.max() > 63 or size.max() > 7:
-        raise ValueError("these are no compressed run lengths")
+        raise ValueError("the run lengths of a mask are not in COCO's compressed form")
     place = np.arange(len(groups)) - np.repeat(first, size)
     numbers = np.add.reduceat((groups & 31) << (5 * place), first)
     numbers -= np.where(groups[last] & 16, np.int64(1) << (5 * size), 0)
@@ -65,34 +75,53 @@ def rle(size: tuple[int, int], counts: npt.NDArray[np.int64]) -> Rle:
     """A mask on a grid of ``size`` (height, width).
 
     Raises:
-        ValueError: The run lengths do not fill the grid, or it is too large for any picture.
+        ValueError: The run lengths do not fill the grid, or it is too large for any image.
     """
-    if size[0] * size[1] > _LARGEST_GRID:
-        raise ValueError(f"a mask on a grid of {size[0]} x {size[1]}")
-    area = size[0] * size[1]
-    if min(size) < 1 or counts.max(initial=0) > area or counts.sum() != area:
-        raise ValueError(f"run lengths for {counts.sum()} pixels do not fill {size[0]} x {size[1]}")
-    return Rle(size, counts)
+    height, width = size
+    if not (1 <= height <= LONGEST_SIDE and 1 <= width <= LONGEST_SIDE):
+        raise ValueError(f"a mask has a grid of {height} x {width}")
+    area = height * width
+    if area >= _LONGEST_RUN or counts.max(initial=0) > area or counts.sum() != area:
+        raise ValueError(f"run lengths for {counts.sum()} pixels do not fill {height} x {width}")
+    return Rle(size, counts.astype(np.int32))
 
 
-def crop(
-    mask: Polygon | Rle, picture: tuple[int, int], target: tuple[int, int]
-) -> tuple[npt.NDArray[np.bool_], int, int]:
-    """A mask on a grid that covers the whole picture, cut to where it is.
+def pixels(mask: Polygon | Rle, image_size: tuple[int, int]) -> int:
+    """Pixels that have to be looked at to cut the mask out, of its grid or of the image.
 
     Args:
         mask: The mask.
-        picture: (width, height) of the original picture.
-        target: (width, height) of the grid wanted.
+        image_size: (width, height) of the original image.
+    """
+    if isinstance(mask, Rle):
+        left, right = _columns(mask)
+        height, width = mask.size
+        area = max(height, image_size[0] * image_size[1] // width)
+        return (right - left) * area
+    corners = mask.points.clip(0, image_size)
+    across, down = np.ptp(corners, axis=0) + 1
+    return int(across * down)
+
+
+def crop(mask: Mask, image_size: tuple[int, int], grid_size: tuple[int, int]) -> Crop:
+    """A mask on a grid that covers the whole image, cut to where it is.
+
+    Args:
+        mask: The mask.
+        image_size: (width, height) of the original image.
+        grid_size: (width, height) of the grid wanted.
 
     Returns:
         bool array (height, width) of the tight cut-out, and its left and top pixel on the grid.
         A mask that is empty on that grid is an array of shape (0, 0).
     """
-    if isinstance(mask, Rle):
-        bits, left, top = _crop_rle(mask, target)
+    if isinstance(mask, Polygon):
+        bits, left, top = _crop_polygon(mask, image_size, grid_size)
+    elif isinstance(mask, Rle):
+        first, last = _columns(mask)
+        bits, left, top = _scaled(_decoded(mask, first, last), first, mask.size[1], grid_size)
     else:
-        bits, left, top = _crop_polygon(mask, picture, target)
+        bits, left, top = _scaled(mask, 0, mask.shape[1], grid_size)
     columns, rows = np.flatnonzero(bits.any(axis=0)), np.flatnonzero(bits.any(axis=1))
     if not len(columns):
         return np.zeros((0, 0), dtype=bool), 0, 0
@@ -100,20 +129,46 @@ def crop(
     return tight, left + int(columns[0]), top + int(rows[0])
 
 
-def _crop_rle(mask: Rle, target: tuple[int, int]) -> tuple[npt.NDArray[np.bool_], int, int]:
-    height, width = mask.size
-    runs = np.arange(len(mask.counts)) % 2 == 1  # background first
-    grid = np.repeat(runs, mask.counts).reshape(width, height).T  # columns first
-    columns, rows = np.flatnonzero(grid.any(axis=0)), np.flatnonzero(grid.any(axis=1))
+def _columns(mask: Rle) -> tuple[int, int]:
+    """The columns of the grid from the mask's first pixel to its last, the end exclusive."""
+    ends = np.cumsum(mask.counts)[1::2]
+    starts = ends - mask.counts[1::2]
+    some = np.flatnonzero(ends > starts)
+    if not len(some):
+        return 0, 0
+    height = mask.size[0]
+    return int(starts[some[0]] // height), int((ends[some[-1]] - 1) // height) + 1
+
+
+def _decoded(mask: Rle, first: int, last: int) -> Bits:
+    """Some columns of the mask, bool (height, columns)."""
+    height = mask.size[0]
+    ends = (np.cumsum(mask.counts) - first * height).clip(0, (last - first) * height)
+    inside = np.arange(len(ends)) % 2 == 1  # background first
+    return np.repeat(inside, np.diff(ends, prepend=0)).reshape(last - first, height).T
+
+
+def _scaled(bits: Bits, first: int, width: int, grid_size: tuple[int, int]) -> Crop:
+    """Some columns of a mask, brought to another grid: each pixel takes the nearest.
+
+    Args:
+        bits: bool (height, columns).
+        first: Their first column.
+        width: Columns of the whole grid.
+        grid_size: (width, height) of the grid wanted.
+    """
+    columns, rows = np.flatnonzero(bits.any(axis=0)), np.flatnonzero(bits.any(axis=1))
     if not len(columns):
         return np.zeros((0, 0), dtype=bool), 0, 0
-    across = _nearest(columns[0], columns[-1] + 1, width, target[0])
-    down = _nearest(rows[0], rows[-1] + 1, height, target[1])
-    return grid[down[0][:, None], across[0]], across[1], down[1]
+    start, stop = first + int(columns[0]), first + int(columns[-1]) + 1
+    across, left = _nearest(start, stop, width, grid_size[0])
+    down, top = _nearest(int(rows[0]), int(rows[-1]) + 1, bits.shape[0], grid_size[1])
+    by_columns = np.take(bits.T, across - first, axis=0)  # the order of run lengths: faster
+    return np.take(by_columns, down, axis=1).T, left, top
 
 
 def _nearest(start: int, stop: int, size: int, target: int) -> tuple[npt.NDArray[np.intp], int]:
-    """For the target cells with centres in start..stop: the source cells, and the first cell."""
+    """For the target pixels with centres in start..stop: the source pixels, and the first pixel."""
     first = int(np.ceil(start * target / size - 0.5))
     cells = np.arange(first, int(np.ceil(stop * target / size - 0.5)))
     source = ((cells + 0.5) * size / target).astype(np.intp)
@@ -121,14 +176,14 @@ def _nearest(start: int, stop: int, size: int, target: int) -> tuple[npt.NDArray
 
 
 def _crop_polygon(
-    mask: Polygon, picture: tuple[int, int], target: tuple[int, int]
-) -> tuple[npt.NDArray[np.bool_], int, int]:
+    mask: Polygon, image_size: tuple[int, int], grid_size: tuple[int, int]
+) -> tuple[Bits, int, int]:
     import cv2
 
-    points = np.rint(mask.points * (np.array(target) / np.array(picture)))
+    points = np.rint(mask.points * (np.array(grid_size) / np.array(image_size)))
     points = points.clip(-1e6, 1e6).astype(np.int32)  # OpenCV fails at wilder corners
     left, top = points.min(axis=0).clip(0)
-    right, bottom = np.minimum(points.max(axis=0) + 1, target)
+    right, bottom = np.minimum(points.max(axis=0) + 1, grid_size)
     if right <= left or bottom <= top:
         return np.zeros((0, 0), dtype=bool), 0, 0
     canvas = np.zeros((bottom - top, right - left), dtype=np.uint8)
@@ -137,9 +192,9 @@ def _crop_polygon(
 
 
 def stack(
-    masks: Sequence[Polygon | Rle | None],
-    picture: tuple[int, int],
-    target: tuple[int, int] | None = None,
+    masks: Sequence[Mask | None],
+    image_size: tuple[int, int],
+    grid_size: tuple[int, int] | None = None,
     *,
     dense_limit: int = _DENSE_LIMIT,
 ) -> Any:
@@ -147,19 +202,19 @@ def stack(
 
     Args:
         masks: The masks.
-        picture: (width, height) of the original picture.
-        target: (width, height) of the grid wanted; None for the picture's own.
-        dense_limit: Elements up to which the answer is an ordinary array.
+        image_size: (width, height) of the original image.
+        grid_size: (width, height) of the grid wanted; None for the image's own.
+        dense_limit: Elements up to which the result is an ordinary array.
 
     Returns:
         bool array (n, height, width), or a ``supervision.CompactMask`` of that shape.
     """
-    width, height = target or picture
-    empty: npt.NDArray[np.bool_] = np.zeros((0, 0), dtype=bool)
-    crops = [
-        (empty, 0, 0) if mask is None else crop(mask, picture, (width, height)) for mask in masks
-    ]
-    if len(masks) * width * height > dense_limit:
+    width, height = grid_size or image_size
+    empty: Bits = np.zeros((0, 0), dtype=bool)
+    crops = (
+        (empty, 0, 0) if mask is None else crop(mask, image_size, (width, height)) for mask in masks
+    )  # one at a time: together they may be larger than the memory
+    if masks and len(masks) * width * height > dense_limit:
         return _compact(crops, (height, width))
     dense = np.zeros((len(masks), height, width), dtype=bool)
     for layer, (bits, x, y) in zip(dense, crops, strict=True):
@@ -167,9 +222,7 @@ def stack(
     return dense
 
 
-def _compact(
-    crops: Sequence[tuple[npt.NDArray[np.bool_], int, int]], shape: tuple[int, int]
-) -> Any:
+def _compact(crops: Iterable[Crop], shape: tuple[int, int]) -> Any:
     from supervision import CompactMask
 
     parts = []
@@ -180,3 +233,16 @@ def _compact(
         part = CompactMask.from_dense(some[None], box, image_shape=some.shape)
         parts.append(part.with_offset(x, y, new_image_shape=shape))
     return CompactMask.merge(parts)
+
+
+def boxes(stacked: Any) -> npt.NDArray[np.float32]:
+    """The bounds of each mask of a stack, float32 (n, 4): first and last pixel across and down."""
+    if not isinstance(stacked, np.ndarray):
+        return np.asarray(stacked.bbox_xyxy, dtype=np.float32)
+    ends = []
+    for axis in (1, 2):  # columns that hold something, then rows
+        some = np.any(stacked, axis=axis)
+        last = some.shape[1] - 1 - some[:, ::-1].argmax(axis=1)
+        ends.append((some.argmax(axis=1), np.where(some.any(axis=1), last, 0)))
+    (left, right), (top, bottom) = ends
+    return np.stack([left, top, right, bottom], axis=1).astype(np.float32)

@@ -1,6 +1,6 @@
-"""What two answers about one picture have in common: objects, ranks, pixels. Classes go by name.
+"""What two outputs for one image have in common: objects, ranks, pixels. Classes go by name.
 
-Ids are a model's own affair: two models may number the same classes in other ways.
+Ids belong to a model: two models may number the same classes differently.
 """
 
 from __future__ import annotations
@@ -18,87 +18,141 @@ if TYPE_CHECKING:
 
     from rfhosted.outputs.values import ClassMap, Detection
 
-    Floats = npt.NDArray[np.float64]
-    Crop = tuple[npt.NDArray[np.bool_], int, int]
+    Floats = npt.NDArray[np.float32]
+    #: Places in A and in B, and the IoU of the two.
+    Pair = tuple[int, int, float]
 
 #: Classes of a ranking that are compared.
 TOP = 5
+#: IoUs that are held at once, and pairs of which the best are then chosen.
+_BLOCK, _MOST_CANDIDATES = 4_000_000, 4_000_000
+#: Beyond these, in one class, boxes are compared instead of masks: pairs of masks that meet, and
+#: pixels of all masks together.
+_MOST_MASK_PAIRS, _MOST_PIXELS = 200_000, 2**28
 
 
-def object_ious(
-    a: Sequence[Detection], b: Sequence[Detection], picture: tuple[int, int], grid: tuple[int, int]
-) -> Floats:
-    """IoU of every object of A with every object of B, 0 where their classes differ.
+def object_pairs(
+    a: Sequence[Detection],
+    b: Sequence[Detection],
+    image_size: tuple[int, int],
+    grid_size: tuple[int, int],
+    least: float,
+) -> tuple[list[Pair], bool]:
+    """Pairs of objects of one class, one to one, the best first taken.
 
-    Masks are compared where both objects have one and their boxes meet, else boxes.
+    Masks are compared where both objects have one, else boxes. Memory is bounded: no more than a
+    block of the IoUs of a class is held at once.
 
     Args:
         a: Objects of A.
         b: Objects of B.
-        picture: (width, height) of the original picture.
-        grid: (width, height) of the grid that masks are compared on.
+        image_size: (width, height) of the original image.
+        grid_size: (width, height) of the grid that masks are compared on.
+        least: IoU from which on two objects are a pair, in (0, 1].
 
     Returns:
-        float64 of shape (len(a), len(b)).
+        The pairs in the order of A, and whether a class had so many masks that its boxes were
+        compared instead.
     """
-    names_a, names_b = ([item.class_name for item in found] for found in (a, b))
-    same = np.array([[one == other for other in names_b] for one in names_a], dtype=bool)
-    ious = np.where(same.reshape(len(a), len(b)), _box_ious(_boxes(a), _boxes(b)), 0.0)
-    crops_a, crops_b = (
-        [None if item.mask is None else masks.crop(item.mask, picture, grid) for item in found]
-        for found in (a, b)
-    )
-    for i, j in np.argwhere(ious > 0):
-        one, other = crops_a[i], crops_b[j]
-        # A mask that is too small for the grid leaves the boxes to tell.
-        if one is not None and other is not None and one[0].size and other[0].size:
-            ious[i, j] = _mask_iou(one, other)
-    return ious
+    places_a, places_b = _by_class(a), _by_class(b)
+    pairs, too_many = [], False
+    for name in places_a.keys() & places_b.keys():
+        rows, columns = places_a[name], places_b[name]
+        some_a, some_b = [a[i] for i in rows], [b[j] for j in columns]
+        mask_ious = None
+        if any(item.mask for item in some_a) and any(item.mask for item in some_b):
+            mask_ious = _mask_ious(some_a, some_b, image_size, grid_size)
+            too_many = too_many or mask_ious is None
+        found = _best_pairs(_boxes(some_a), _boxes(some_b), mask_ious, least)
+        pairs += [(rows[i], columns[j], iou) for i, j, iou in found]
+    return sorted(pairs), too_many
+
+
+def _by_class(found: Sequence[Detection]) -> dict[str, list[int]]:
+    places: dict[str, list[int]] = {}
+    for i, item in enumerate(found):
+        places.setdefault(item.class_name, []).append(i)
+    return places
 
 
 def _boxes(found: Sequence[Detection]) -> Floats:
-    return np.array([item.box for item in found], dtype=np.float64).reshape(-1, 4)
+    return np.array([item.box for item in found], dtype=np.float32).reshape(-1, 4)
+
+
+def _best_pairs(a: Floats, b: Floats, mask_ious: Floats | None, least: float) -> list[Pair]:
+    """Pairs of places in A and B: of all that are free, always the one with the best IoU."""
+    pairs: list[Pair] = []
+    free_a, free_b = np.arange(len(a)), np.arange(len(b))
+    while True:
+        ious = None if mask_ious is None else mask_ious[np.ix_(free_a, free_b)]
+        rows, columns, values, complete = _candidates(a[free_a], b[free_b], ious, least)
+        taken_a, taken_b = set(), set()
+        for k in np.argsort(-values, kind="stable").tolist():
+            i, j = int(rows[k]), int(columns[k])
+            if i not in taken_a and j not in taken_b:
+                taken_a.add(i)
+                taken_b.add(j)
+                pairs.append((int(free_a[i]), int(free_b[j]), float(values[k])))
+        if complete:
+            return pairs
+        free_a, free_b = np.delete(free_a, list(taken_a)), np.delete(free_b, list(taken_b))
+
+
+def _candidates(
+    a: Floats, b: Floats, mask_ious: Floats | None, least: float
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], Floats, bool]:
+    """Rows, columns and IoUs of the best pairs, and whether these are all from ``least`` up."""
+    rows, columns = np.zeros(0, np.intp), np.zeros(0, np.intp)
+    values, complete = np.zeros(0, np.float32), True
+    step = max(1, _BLOCK // max(1, len(b)))
+    for start in range(0, len(a), step):
+        ious = _box_ious(a[start : start + step], b)
+        if mask_ious is not None:
+            masked = mask_ious[start : start + step]
+            ious = np.where(np.isnan(masked), ious, masked)
+        i, j = np.nonzero(ious >= least)
+        rows = np.concatenate((rows, i + start))
+        columns = np.concatenate((columns, j))
+        values = np.concatenate((values, ious[i, j]))
+        if len(values) > _MOST_CANDIDATES:
+            complete = False
+            best = np.argpartition(-values, _MOST_CANDIDATES // 2)[: _MOST_CANDIDATES // 2]
+            best.sort()
+            rows, columns, values = rows[best], columns[best], values[best]
+            least = float(values.min())
+    return rows, columns, values, complete
 
 
 def _box_ious(a: Floats, b: Floats) -> Floats:
-    left_top = np.maximum(a[:, None, :2], b[None, :, :2])
-    right_bottom = np.minimum(a[:, None, 2:], b[None, :, 2:])
-    common = (right_bottom - left_top).clip(0).prod(axis=2)
-    area_a, area_b = ((box[:, 2:] - box[:, :2]).clip(0).prod(axis=1) for box in (a, b))
-    union = area_a[:, None] + area_b[None, :] - common
+    from supervision import box_iou_batch
+
     equal = (a[:, None] == b[None, :]).all(axis=2)  # also boxes without an area
-    return np.where(equal, 1.0, common / np.maximum(union, 1e-9))
+    return np.where(equal, np.float32(1), box_iou_batch(a, b))
 
 
-def _mask_iou(a: Crop, b: Crop) -> float:
-    (bits_a, left_a, top_a), (bits_b, left_b, top_b) = a, b
-    left, top = max(left_a, left_b), max(top_a, top_b)
-    right = min(left_a + bits_a.shape[1], left_b + bits_b.shape[1])
-    bottom = min(top_a + bits_a.shape[0], top_b + bits_b.shape[0])
-    common = 0
-    if left < right and top < bottom:
-        part_a = bits_a[top - top_a : bottom - top_a, left - left_a : right - left_a]
-        part_b = bits_b[top - top_b : bottom - top_b, left - left_b : right - left_b]
-        common = int(np.count_nonzero(part_a & part_b))
-    return common / (int(np.count_nonzero(bits_a)) + int(np.count_nonzero(bits_b)) - common)
+def _mask_ious(
+    a: Sequence[Detection],
+    b: Sequence[Detection],
+    image_size: tuple[int, int],
+    grid_size: tuple[int, int],
+) -> Floats | None:
+    """IoUs of the masks, NaN where one has none on that grid; None where they are too many."""
+    from supervision import mask_iou_batch
 
-
-def best_pairs(ious: Floats, least: float) -> list[tuple[int, int, float]]:
-    """Pairs (row, column, IoU), one to one, the best first taken; in order of the rows.
-
-    Args:
-        ious: Of shape (n, m).
-        least: IoU from which on two objects are one, more than 0.
-    """
-    candidates = np.argwhere(ious >= least)
-    order = np.argsort(-ious[ious >= least], kind="stable")
-    pairs: dict[int, int] = {}
-    taken: set[int] = set()
-    for i, j in candidates[order].tolist():
-        if i not in pairs and j not in taken:
-            pairs[i] = j
-            taken.add(j)
-    return [(i, pairs[i], float(ious[i, pairs[i]])) for i in sorted(pairs)]
+    if len(a) * len(b) > _BLOCK:
+        return None
+    stacks = [
+        masks.stack([item.mask for item in found], image_size, grid_size, dense_limit=0)
+        for found in (a, b)
+    ]
+    bounds = [stacked.bbox_xyxy + np.array([0, 0, 1, 1]) for stacked in stacks]
+    area = sum(int(np.prod(box[:, 2:] - box[:, :2], axis=1).sum()) for box in bounds)
+    if area > _MOST_PIXELS or (_box_ious(*bounds) > 0).sum() > _MOST_MASK_PAIRS:
+        return None
+    ious: Floats = mask_iou_batch(*stacks).astype(np.float32)
+    ious[stacks[0].area == 0, :] = np.nan
+    ious[:, stacks[1].area == 0] = np.nan
+    return ious
 
 
 def average_overlap(a: Sequence[str], b: Sequence[str], top: int = TOP) -> float:

@@ -1,7 +1,4 @@
-"""What an answer says, as plain values; coordinates are pixels of the original, upright picture.
-
-``wire`` makes these from JSON, ``draw`` paints them and ``prediction`` hands them out.
-"""
+"""What a model outputs, as plain values; coordinates are pixels of the original, upright image."""
 
 from __future__ import annotations
 
@@ -18,7 +15,7 @@ Box: TypeAlias = tuple[float, float, float, float]
 
 @dataclass(frozen=True, slots=True)
 class KeyPoint:
-    """One key point: pixels of the original picture, slot in the skeleton, confidence 0 to 1."""
+    """One keypoint: pixels of the original image, slot in the skeleton, confidence in [0, 1]."""
 
     x: float
     y: float
@@ -29,30 +26,30 @@ class KeyPoint:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Polygon:
-    """An outline, float32 of shape (n, 2), n >= 3: x, y in pixels of the original picture."""
+    """An outline, float32 of shape (n, 2), n >= 3: x, y in pixels of the original image."""
 
     points: npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rle:
-    """A COCO run-length mask on a grid that covers the whole picture.
+    """A COCO run-length mask on a grid that covers the whole image.
 
     Attributes:
-        size: (height, width) of the grid; may differ from the picture's own size.
-        counts: int64 run lengths, columns first, background first, as COCO has them.
+        size: (height, width) of the grid; may differ from the image's own size.
+        counts: int32 run lengths, column by column, background first, as in COCO.
     """
 
     size: tuple[int, int]
-    counts: npt.NDArray[np.int64]
+    counts: npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Detection:
-    """One object: class, confidence (0 to 1) and box (x1, y1, x2, y2), not clipped to the picture.
+    """One object: class, confidence in [0, 1] and box (x1, y1, x2, y2), not clipped to the image.
 
-    ``mask`` is None where the task has none, or where the answer's outline is no area
-    (under three points). ``key_points`` holds those that the server told, in its order.
+    ``mask`` is None where the task has none, or where the outline has no area (under three
+    points). ``key_points`` holds those in the response, in its order.
     """
 
     class_name: str
@@ -77,10 +74,10 @@ class ClassMap:
     """A class for every pixel.
 
     Attributes:
-        class_ids: uint8 of shape (height, width), mostly of the sent picture.
-        confidence: uint8 of the same shape, 255 is certain; None where not told.
-        names: id -> class name. Pixels with an id that is not here are void.
-        background: The id that stands for no class, or None where the model has none.
+        class_ids: uint8 of shape (height, width), mostly of the image that was sent.
+        confidence: uint8 of the same shape, 255 is certain; None where it is not reported.
+        names: id -> class name. Pixels with an id that is not among them are void.
+        background: The id of the background, or None where the model has none.
     """
 
     class_ids: npt.NDArray[np.uint8]
@@ -91,13 +88,13 @@ class ClassMap:
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """A classification: scores, best first, and what a multi-label model calls present."""
+    """A classification: scores, best first, and the classes that a multi-label model predicts."""
 
     ranked: tuple[ClassScore, ...]
     predicted_classes: tuple[str, ...] | None  # None: a single-label model
 
 
-Answer: TypeAlias = "tuple[Detection, ...] | Ranking | ClassMap"
+Output: TypeAlias = "tuple[Detection, ...] | Ranking | ClassMap"
 
 
 def check_fraction(name: str, value: float | None) -> None:

@@ -1,4 +1,7 @@
-"""What came back, understood: one frozen class a task, with everything else made when asked for."""
+"""What users hold: one frozen class for each task; everything else is made when it is first used.
+
+No JSON is read, and nothing is sent.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ from rfhosted.prediction.semantic import SemanticPrediction
 from rfhosted.prediction.timing import Timing
 
 if TYPE_CHECKING:
-    from rfhosted.outputs.values import Answer
+    from rfhosted.outputs.values import Output
 
 __all__ = [
     "ClassificationPrediction",
@@ -31,22 +34,22 @@ __all__ = [
 ]
 
 
-def prediction_of(task: Task, answer: Answer, shared: dict[str, Any]) -> Prediction:
+def prediction_of(task: Task, output: Output, shared: dict[str, Any]) -> Prediction:
     """The prediction of a task.
 
     Args:
-        task: What was answered.
-        answer: The parsed answer.
+        task: What the model output.
+        output: It.
         shared: The fields that every prediction has.
     """
-    if isinstance(answer, ClassMap):
-        return SemanticPrediction(**shared, segmentation=answer)
-    if isinstance(answer, Ranking):
-        best = tuple(entry.class_name for entry in answer.ranked[:1])
-        present = answer.predicted_classes
+    if isinstance(output, ClassMap):
+        return SemanticPrediction(**shared, segmentation=output)
+    if isinstance(output, Ranking):
+        best = tuple(score.class_name for score in output.ranked[:1])
+        present = output.predicted_classes
         return ClassificationPrediction(
             **shared,
-            scores=answer.ranked,
+            scores=output.ranked,
             predicted_classes=best if present is None else present,
             multi_label=present is not None,
         )
@@ -55,4 +58,4 @@ def prediction_of(task: Task, answer: Answer, shared: dict[str, Any]) -> Predict
         Task.INSTANCE_SEGMENTATION: InstancePrediction,
         Task.KEYPOINT_DETECTION: KeypointPrediction,
     }
-    return kinds[task](**shared, objects=answer)
+    return kinds[task](**shared, objects=output, unfiltered=output)

@@ -25,26 +25,29 @@ if TYPE_CHECKING:
     from rfhosted.images.upload import Upload
     from rfhosted.prediction.timing import Timing
 
-#: Longest side of a drawn picture, in pixels: what a notebook shows, not what a camera takes.
+#: Longest side of a drawn image, in pixels: what a notebook shows, not what a camera takes.
 DISPLAY_SIZE = 1024
+
+_NO_CONFIDENCES = "The response has no confidences: a threshold cannot be applied to it."
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Prediction(Table):
-    """One picture and what a model said of it. All coordinates are pixels of ``image``.
+    """An image and what a model output for it. All coordinates are pixels of ``image``.
 
     Attributes:
-        picture: The picture, decoded as late as possible; see ``image``.
-        task: What the model answers.
+        source_image: The image, decoded as late as possible; see ``image``.
+        task: What the model output.
         model: The model id that was sent, two segments.
         api_version: v1 or V2.
-        raw: The answer's JSON, untouched.
+        raw: The JSON of the response, untouched.
         upload: What was sent.
-        timing: Where the time went.
-        confidence: The threshold that this prediction shows, fraction in [0, 1].
-        host: Who answered: "serverless.roboflow.com", "this machine".
-        notes: What a reader should know of this answer.
-        received: Bytes of the answer's body, decompressed.
+        timing: The parts of the request's time.
+        confidence: The threshold that this prediction shows, a fraction in [0, 1].
+        host: The server: "serverless.roboflow.com", or "local".
+        notes: What a reader should know of this prediction.
+        received: Bytes of the response's body, decompressed.
+        simulated: Which times are a simulation, in words; None where a model worked.
     """
 
     source_image: SourceImage = field()
@@ -58,19 +61,19 @@ class Prediction(Table):
     host: str
     notes: tuple[str, ...] = ()
     received: int = 0
+    simulated: str | None = None
 
     _terminal_rows = 10
 
     @property
-    def simulated(self) -> str | None:
-        """In words, which times a simulator used; None for the response of a model."""
-        label = self.raw.get("simulated") if isinstance(self.raw, dict) else None
-        return one_line(label) if isinstance(label, str) else None
+    def image(self) -> Image.Image:
+        """The image: PIL RGB, upright, original size."""
+        return self.source_image.full
 
     @property
-    def image(self) -> Image.Image:
-        """The picture: PIL RGB, upright, original size."""
-        return self.source_image.full
+    def has_confidences(self) -> bool:
+        """Whether a threshold can be applied; v1's class maps come without confidences."""
+        return True
 
     def filter(
         self,
@@ -82,15 +85,26 @@ class Prediction(Table):
         """A prediction with less in it; nothing is sent.
 
         Args:
-            confidence: Least confidence, fraction in [0, 1].
+            confidence: Least confidence, a fraction in [0, 1].
             classes: Class names to keep.
-            keypoint_confidence: Least confidence of a key point, fraction in [0, 1].
+            keypoint_confidence: Least confidence of a keypoint, a fraction in [0, 1].
+
+        Raises:
+            ValueError, TypeError: A confidence is not a fraction, or a class is not a name.
         """
         check_fraction("confidence", confidence)
         check_fraction("keypoint_confidence", keypoint_confidence)
-        names = {classes} if isinstance(classes, str) else None if classes is None else set(classes)
-        shown = self.confidence if confidence is None else max(self.confidence, confidence)
-        return replace(self._keep(shown, names, keypoint_confidence), confidence=shown)
+        names = None
+        if classes is not None:
+            # Class names are cleaned when a response is read, and so is what is typed here.
+            names = set(map(one_line, [classes] if isinstance(classes, str) else classes))
+        shown, notes = self.confidence, self.notes
+        if confidence is not None and self.has_confidences:
+            shown = max(shown, confidence)
+        elif confidence is not None and _NO_CONFIDENCES not in notes:
+            notes = (*notes, _NO_CONFIDENCES)
+        kept = self._keep(shown, names, keypoint_confidence)
+        return replace(kept, confidence=shown, notes=notes)
 
     def _keep(
         self, confidence: float, names: set[str] | None, keypoint_confidence: float | None
@@ -102,7 +116,7 @@ class Prediction(Table):
         raise NotImplementedError
 
     def draw(self, *, max_side: int = DISPLAY_SIZE) -> Image.Image:
-        """The picture with the prediction on it: PIL RGB, longest side ``max_side`` at most."""
+        """The image with the prediction on it: PIL RGB, longest side ``max_side`` at most."""
         raise NotImplementedError
 
     def _display(self, max_side: int) -> Image.Image:
@@ -111,7 +125,7 @@ class Prediction(Table):
         return self.source_image.at(scaled(size, min(max_side, max(size))))
 
     def save(self, path: str | Path, *, max_side: int | None = None, **options: Any) -> Path:
-        """Write the drawn picture to a file; the ending says the format.
+        """Write the drawn image to a file; the ending names the format.
 
         Args:
             path: Where to; JPEG, PNG, WebP. ``~`` is the home folder.
@@ -137,7 +151,7 @@ class Prediction(Table):
         raise NotImplementedError
 
     def caption(self) -> list[str]:
-        """What a reader needs beside the picture, part by part."""
+        """What a reader needs beside the image, part by part."""
         time = f"{milliseconds(self.timing.e2e)} E2E"
         if self.timing.exec is not None:
             time += f", {milliseconds(self.timing.exec)} Exec"
@@ -165,11 +179,11 @@ class Prediction(Table):
         table_rows: int = 100,
         **options: Any,
     ) -> str:
-        """The drawn picture with its description, caption, notes and table, as HTML on its own.
+        """The drawn image with its description, caption, notes and table, as HTML on its own.
 
         Args:
-            max_side: Longest side of the picture in pixels.
-            max_bytes: Bytes of it as a JPEG; text form, in here, takes a third more.
+            max_side: Longest side of the image in pixels.
+            max_bytes: Bytes of it as a JPEG; its text form in the HTML takes a third more.
             table_rows: Rows of the table at most; 0 for none.
             options: What ``draw`` takes.
         """

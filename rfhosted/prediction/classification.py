@@ -27,7 +27,7 @@ class ClassificationPrediction(Prediction):
 
     Attributes:
         scores: Best first.
-        predicted_classes: What a multi-label model calls present; else the best one.
+        predicted_classes: The classes that a multi-label model predicts; else the best one.
         multi_label: Whether several classes may be present at once.
     """
 
@@ -38,18 +38,18 @@ class ClassificationPrediction(Prediction):
     @property
     def ranked(self) -> list[tuple[str, float]]:
         """(class name, confidence), best first."""
-        return [(entry.class_name, entry.confidence) for entry in self.scores]
+        return [(score.class_name, score.confidence) for score in self.scores]
 
     @functools.cached_property
     def classifications(self) -> sv.Classifications:
-        """The ranking as supervision has it."""
+        """The ranking for supervision."""
         import numpy as np
 
         from rfhosted.display.annotate import load_supervision
 
         found: sv.Classifications = load_supervision().Classifications(
-            class_id=np.array([entry.class_id for entry in self.scores], dtype=int),
-            confidence=np.array([entry.confidence for entry in self.scores], dtype=np.float32),
+            class_id=np.array([score.class_id for score in self.scores], dtype=int),
+            confidence=np.array([score.confidence for score in self.scores], dtype=np.float32),
         )
         return found
 
@@ -58,28 +58,28 @@ class ClassificationPrediction(Prediction):
     ) -> Self:
         del keypoint_confidence  # a ranking has none
         kept = tuple(
-            entry
-            for entry in self.scores
-            if entry.confidence >= confidence and (names is None or entry.class_name in names)
+            score
+            for score in self.scores
+            if score.confidence >= confidence and (names is None or score.class_name in names)
         )
-        left = {entry.class_name for entry in kept}
+        left = {score.class_name for score in kept}
         present = tuple(name for name in self.predicted_classes if name in left)
         return replace(self, scores=kept, predicted_classes=present)
 
     def rows(self) -> list[Row]:
-        """One dict a class, best first."""
+        """One dict for each class, best first."""
         present = frozenset(self.predicted_classes)
         return [
-            self._row(rank, entry, predicted=entry.class_name in present)
-            for rank, entry in enumerate(self.scores, start=1)
+            self._row(rank, score, predicted=score.class_name in present)
+            for rank, score in enumerate(self.scores, start=1)
         ]
 
-    def _row(self, rank: int, entry: ClassScore, *, predicted: bool) -> Row:
+    def _row(self, rank: int, score: ClassScore, *, predicted: bool) -> Row:
         return {
             "rank": rank,
-            "class_name": entry.class_name,
-            "class_id": entry.class_id,
-            "confidence": entry.confidence,
+            "class_name": score.class_name,
+            "class_id": score.class_id,
+            "confidence": score.confidence,
             "predicted": predicted,
         }
 
@@ -87,10 +87,10 @@ class ClassificationPrediction(Prediction):
         return self._row(1, ClassScore("", 0, 0.0), predicted=False)
 
     def draw(self, *, max_side: int = DISPLAY_SIZE, top: int = 5) -> Image.Image:
-        """The picture with its best classes as bars beside it: PIL RGB.
+        """The image with its best classes as bars beside it: PIL RGB.
 
         Args:
-            max_side: Longest side of the picture in it, in pixels.
+            max_side: Longest side of the image in it, in pixels.
             top: How many classes.
         """
         from rfhosted.display import annotate

@@ -1,4 +1,4 @@
-"""Predictions of things that have a box: object detection, instance masks, key points."""
+"""Predictions of objects that have a box: object detection, instance masks, keypoints."""
 
 from __future__ import annotations
 
@@ -21,16 +21,24 @@ if TYPE_CHECKING:
 
     from rfhosted.display.tables import Row
 
+_NAMED = 5  # classes that a summary names
+
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class _Objects(Prediction):
-    """Boxes, and what comes with them."""
+    """Boxes, and what comes with them.
+
+    Attributes:
+        objects: The detections that this prediction shows.
+        unfiltered: All detections of the response.
+    """
 
     objects: tuple[Detection, ...]
+    unfiltered: tuple[Detection, ...]
 
     @functools.cached_property
     def detections(self) -> sv.Detections:
-        """Boxes (and masks) as supervision has them; class names in ``data["class_name"]``."""
+        """Boxes (and masks) for supervision; class names are in ``data["class_name"]``."""
         import numpy as np
 
         from rfhosted.display.annotate import load_supervision
@@ -60,7 +68,7 @@ class _Objects(Prediction):
         return replace(self, objects=found)
 
     def rows(self) -> list[Row]:
-        """One dict an object: class, confidence and box corners in pixels."""
+        """One dict for each object: class, confidence and box corners in pixels."""
         return [self._row(item) for item in self.objects]
 
     def _row(self, item: Detection) -> Row:
@@ -83,14 +91,14 @@ class _Objects(Prediction):
         confidences: bool = True,
         line_width: int | None = None,
     ) -> Image.Image:
-        """The picture with the objects on it: PIL RGB, upright.
+        """The image with the objects on it: PIL RGB, upright.
 
         Args:
-            max_side: Longest side in pixels; never more than the picture's own.
+            max_side: Longest side in pixels; never more than the image's own.
             layers: Any of "boxes", "masks", "polygons", "keypoints"; None for what suits the task.
             labels: Whether class names are written.
             confidences: Whether the labels carry percentages.
-            line_width: Pixels of the drawn picture; None follows its size.
+            line_width: Pixels of the drawn image; None follows its size.
         """
         from rfhosted.display import annotate
 
@@ -109,25 +117,24 @@ class _Objects(Prediction):
 
         return [*self.notes, *annotate.omissions(self.objects)]
 
-    def _of_other_classes(self) -> str:
-        """What a filter of classes left out; a lower confidence would not bring it back."""
-        items = self.raw["predictions"]
-        names = [
-            str(item.get("class", item.get("class_name")))
-            for item in items
-            if float(item["confidence"]) >= self.confidence
-        ]
-        return ", ".join(short_name(name) for name, _ in Counter(names).most_common(5))
-
     def summary(self) -> str:
-        if not self.objects:
-            if others := self._of_other_classes():
-                return f"no object of these classes above {self.confidence:.2f}, only {others}"
-            return f"no objects above {self.confidence:.2f}; try a lower confidence"
-        counts = Counter(item.class_name for item in self.objects)
-        named = [f"{count} {short_name(name)}" for name, count in counts.most_common(5)]
-        more = ["…"] if len(counts) > 5 else []
-        return f"{counted(len(self.objects), 'object')}: {', '.join(named + more)}"
+        if self.objects:
+            return f"{counted(len(self.objects), 'object')}: {_class_counts(self.objects)}"
+        # A lower confidence would not bring back what a filter of classes left out.
+        others = [item for item in self.unfiltered if item.confidence >= self.confidence]
+        if others:
+            return (
+                f"no object of these classes above {self.confidence:.2f},"
+                f" only {_class_counts(others)}"
+            )
+        return f"no objects above {self.confidence:.2f}; try a lower confidence"
+
+
+def _class_counts(objects: Sequence[Detection]) -> str:
+    """The most frequent classes and their numbers: ``2 dog, 1 cat``."""
+    counts = Counter(item.class_name for item in objects).most_common(_NAMED + 1)
+    named = [f"{count} {short_name(name)}" for name, count in counts[:_NAMED]]
+    return ", ".join([*named, *("…" for _ in counts[_NAMED:])])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -147,15 +154,11 @@ class InstancePrediction(_Objects):
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class KeypointPrediction(_Objects):
-    """Key-point detection: boxes and the points of a skeleton."""
+    """Keypoint detection: boxes and the points of a skeleton."""
 
     @functools.cached_property
     def key_points(self) -> sv.KeyPoints:
-        """One row an object, of the skeleton's size; a point that was not told is (0, 0), 0.0.
-
-        The answer does not tell the size of the skeleton: it is COCO's 17 where the names are
-        COCO's, else as many as the highest slot seen needs.
-        """
+        """One row for each object, of the skeleton's size; a missing point is (0, 0), 0.0."""
         import numpy as np
 
         from rfhosted.display.annotate import load_supervision
@@ -176,22 +179,20 @@ class KeypointPrediction(_Objects):
         )
         return found
 
-    @property
+    @functools.cached_property
     def skeleton_size(self) -> int:
-        """How many key points an object has."""
-        # From the answer as it came: a filter must not change the shape.
-        points = [
-            point for item in self.raw.get("predictions", ()) for point in item.get("keypoints", ())
-        ]
-        names = {point.get("class", point.get("class_name")) for point in points}
-        coco = len(COCO_KEY_POINTS) if names <= set(COCO_KEY_POINTS) else 1
-        told = [point.class_id for item in self.objects for point in item.key_points]
-        return max(
-            [coco, *(slot + 1 for slot in told), *(int(p.get("class_id", 0)) + 1 for p in points)]
-        )
+        """How many keypoints an object has.
+
+        No response says so: it is COCO's 17 where all names are COCO's, else one more than the
+        highest slot. A filter does not change it.
+        """
+        points = [point for item in self.unfiltered for point in item.key_points]
+        coco = {point.class_name for point in points} <= set(COCO_KEY_POINTS)
+        least = len(COCO_KEY_POINTS) if coco else 1
+        return max([least, *(point.class_id + 1 for point in points)])
 
     def rows(self) -> list[Row]:
-        """One dict an object, its keypoints by name: (x, y, confidence)."""
+        """One dict for each object, its keypoints by name: (x, y, confidence)."""
         return super().rows()
 
     def _row(self, item: Detection) -> Row:

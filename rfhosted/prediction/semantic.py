@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
 from rfhosted.display.units import counted, percent
+from rfhosted.outputs import masks
 from rfhosted.outputs.text import short_name
 from rfhosted.prediction.base import DISPLAY_SIZE, Prediction
 
@@ -19,13 +20,15 @@ if TYPE_CHECKING:
     from rfhosted.display.tables import Row
     from rfhosted.outputs.values import ClassMap
 
+_BLOCK = 4_000_000  # pixels that are counted at once
+
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class SemanticPrediction(Prediction):
     """Semantic segmentation: a class for every pixel.
 
     Attributes:
-        segmentation: The class map as the server sent it, less what was filtered away.
+        segmentation: The class map of the response, without what was filtered out.
     """
 
     segmentation: ClassMap
@@ -40,46 +43,56 @@ class SemanticPrediction(Prediction):
         """uint8 of shape (height, width) of ``image``: the class id of every pixel."""
         return _stretch(self.segmentation.class_ids, self.source_image.size)
 
+    @property
+    def has_confidences(self) -> bool:
+        """Whether the response has a confidence for each pixel; those of v1 have not."""
+        return self.segmentation.confidence is not None
+
     @functools.cached_property
     def _shares(self) -> list[Row]:
-        """A row a class, largest first. Shares and confidence are those of the sent pixels."""
+        """One row for each class, largest first, of the pixels of the response."""
         import numpy as np
 
-        ids, sure = self.segmentation.class_ids, self.segmentation.confidence
-        rows: list[Row] = []
-        for class_id, name in self.segmentation.names.items():
-            if class_id == self.segmentation.background:
-                continue
-            mask = ids == class_id
-            if count := int(np.count_nonzero(mask)):
-                mean = None if sure is None else float(sure[mask].mean()) / 255
-                rows.append(
-                    {
-                        "class_name": name,
-                        "class_id": class_id,
-                        "confidence": mean,
-                        "share": count / ids.size,
-                    }
-                )
+        segmentation = self.segmentation
+        counts, sums = np.zeros(256, dtype=np.int64), np.zeros(256)
+        for start in range(0, segmentation.class_ids.size, _BLOCK):
+            block = slice(start, start + _BLOCK)
+            ids = segmentation.class_ids.ravel()[block]
+            counts += np.bincount(ids, minlength=256)
+            if segmentation.confidence is not None:
+                weights = segmentation.confidence.ravel()[block]
+                sums += np.bincount(ids, weights=weights, minlength=256)
+        rows: list[Row] = [
+            {
+                "class_name": name,
+                "class_id": i,
+                "confidence": float(sums[i] / counts[i]) / 255 if self.has_confidences else None,
+                "share": float(counts[i] / segmentation.class_ids.size),
+            }
+            for i, name in segmentation.names.items()
+            if counts[i] and i != segmentation.background
+        ]
         return sorted(rows, key=lambda row: -float(row["share"]))
 
     @functools.cached_property
     def detections(self) -> sv.Detections:
-        """One row for each class present: mask, bounds, mean confidence of its pixels."""
+        """One row for each class present: mask, bounds, mean confidence of its pixels.
+
+        The masks are an array, or a ``supervision.CompactMask`` where that would be too large.
+        """
         import numpy as np
 
         from rfhosted.display.annotate import load_supervision
 
         supervision = load_supervision()
         rows = self._shares
-        masks = np.array([self.class_ids == row["class_id"] for row in rows], dtype=bool)
-        sure = [row["confidence"] for row in rows]
+        bitmaps = [self.segmentation.class_ids == row["class_id"] for row in rows]
+        stacked = masks.stack(bitmaps, self.source_image.size)
+        confidences = [row["confidence"] for row in rows]
         found: sv.Detections = supervision.Detections(
-            xyxy=supervision.mask_to_xyxy(masks).astype(np.float32)
-            if rows
-            else np.zeros((0, 4), np.float32),
-            mask=masks if rows else None,
-            confidence=None if None in sure else np.array(sure, dtype=np.float32),
+            xyxy=masks.boxes(stacked),
+            mask=stacked,
+            confidence=np.array(confidences, dtype=np.float32) if self.has_confidences else None,
             class_id=np.array([row["class_id"] for row in rows], dtype=int),
             data={"class_name": np.array([row["class_name"] for row in rows], dtype=str)},
         )
@@ -100,23 +113,25 @@ class SemanticPrediction(Prediction):
             )
         if segmentation.confidence is not None:
             keep &= segmentation.confidence >= confidence * 255
-        # What goes becomes background, as on the server; void where the model has none.
-        nothing = 255 if segmentation.background is None else segmentation.background
-        left = np.where(keep, segmentation.class_ids, np.uint8(nothing))
+        # The rest becomes background, as on the server; void where the model has none.
+        void = segmentation.background
+        if void is None:
+            void = next((i for i in range(255, -1, -1) if i not in segmentation.names), 255)
+        left = np.where(keep, segmentation.class_ids, np.uint8(void))
         return replace(self, segmentation=replace(segmentation, class_ids=left))
 
     def rows(self) -> list[Row]:
-        """One dict for each class present, background apart, with its share of the picture."""
+        """One dict for each class present, background apart, with its share of the image."""
         return [dict(row) for row in self._shares]
 
     def _example_row(self) -> Row:
         return {"class_name": "", "class_id": 0, "confidence": 0.0, "share": 0.0}
 
     def draw(self, *, max_side: int = DISPLAY_SIZE, labels: bool = True) -> Image.Image:
-        """The picture with its classes painted over it and a legend: PIL RGB.
+        """The image with its classes painted over it and a legend: PIL RGB.
 
         Args:
-            max_side: Longest side of the picture in it, in pixels.
+            max_side: Longest side of the image in it, in pixels.
             labels: Whether there is a legend.
         """
         from rfhosted.display import annotate
@@ -137,7 +152,7 @@ class SemanticPrediction(Prediction):
 
 
 def _stretch(ids: npt.NDArray[np.uint8], size: tuple[int, int]) -> npt.NDArray[np.uint8]:
-    """Class ids on a grid of another size: nearest, for between two ids there is nothing."""
+    """Class ids on a grid of another size: nearest, because there is nothing between two ids."""
     import cv2
     import numpy as np
 

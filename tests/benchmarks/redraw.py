@@ -64,6 +64,7 @@ def panel_of(kind: str) -> ExplorerState:
         confidence=0.05,
         host="nowhere",
         objects=found,
+        unfiltered=found,
     )
     state.response = Response(state.source, state.call, client, prepared, prediction)
     state.show(confidence=THRESHOLDS[1])

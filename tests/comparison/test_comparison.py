@@ -101,6 +101,12 @@ def bits_as_rle(bits):
     return rle(bits.shape, np.concatenate(([0], lengths)) if flat[0] else lengths)
 
 
+def paired(a, b, size, grid=None):
+    pairs, too_many = matching.object_pairs(a, b, size, grid or size, 0.1)
+    assert not too_many
+    return pairs
+
+
 def test_masks_are_compared_where_both_have_one():
     task, box = Task.INSTANCE_SEGMENTATION, (0, 0, 40, 40)
     left, right = np.zeros((80, 100), bool), np.zeros((80, 100), bool)
@@ -109,8 +115,9 @@ def test_masks_are_compared_where_both_have_one():
     one = thing(box=box, mask=bits_as_rle(left))
     other = thing(box=box, mask=bits_as_rle(right))
     bare = thing(box=box)
-    iou = matching.object_ious([one], [other, bare], (100, 80), (100, 80))
-    assert iou[0] == pytest.approx([20 / 40, 1.0])  # masks; boxes
+    assert paired([one], [other], (100, 80)) == [(0, 0, pytest.approx(20 / 40))]  # masks
+    assert paired([one], [bare], (100, 80)) == [(0, 0, 1.0)]  # boxes
+    assert paired([one], [other, bare], (100, 80)) == [(0, 1, 1.0)]
     assert compare(objects(one, task=task), objects(other, task=task)).agreement == 1
     assert compare(objects(one, task=task), objects(other, task=task), iou=0.6).agreement == 0
 
@@ -121,14 +128,14 @@ def test_a_polygon_and_run_lengths_of_one_mask_are_equal_on_any_grid():
     a = thing(box=(200, 100, 600, 500), mask=bits_as_rle(bits))
     b = thing(box=(200, 100, 600, 500), mask=square(200, 100, 600, 500))
     for grid in ((1000, 800), (500, 400), (250, 200)):
-        assert matching.object_ious([a], [b], (1000, 800), grid)[0, 0] > 0.97
+        assert paired([a], [b], (1000, 800), grid)[0][2] > 0.97
 
 
 def test_a_mask_that_is_too_small_for_the_grid_leaves_the_boxes_to_tell():
     bits = np.zeros((800, 1000), bool)
     bits[1, 1] = True
     a = thing(box=(0, 0, 10, 10), mask=bits_as_rle(bits))
-    assert matching.object_ious([a], [a], (1000, 800), (10, 8))[0, 0] == 1
+    assert paired([a], [a], (1000, 800), (10, 8)) == [(0, 0, 1.0)]
 
 
 def test_keypoints_that_both_have_are_measured():

@@ -48,7 +48,7 @@ def thing(name="dog", box=(0, 0, 10, 10), confidence=0.9, **more):
 
 
 def objects(*found, task=Task.OBJECT_DETECTION, **fields):
-    return prediction(task, objects=found, **fields)
+    return prediction(task, objects=found, unfiltered=found, **fields)
 
 
 def ranking(*entries, multi=None, **fields):

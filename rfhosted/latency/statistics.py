@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 #: Bootstrap samples, and the percentiles of their medians that make a 95 % interval.
 _RESAMPLES, _LOW, _HIGH = 2000, 2.5, 97.5
+#: Values that are drawn at a time.
+_BLOCK = 1_000_000
 #: Fewest values that have an interval.
 _FEWEST = 5
 
@@ -167,8 +169,10 @@ def ratio_interval(
 
 
 def _medians(values: Sequence[float], seed: int) -> Floats:
-    drawn = np.random.default_rng(seed).choice(np.asarray(values), (_RESAMPLES, len(values)))
-    return np.asarray(np.median(drawn, axis=1), dtype=np.float64)
+    rng, data = np.random.default_rng(seed), np.asarray(values, dtype=np.float64)
+    block = max(1, _BLOCK // data.size)  # resamples at a time: memory does not grow with the run
+    sizes = [min(block, _RESAMPLES - done) for done in range(0, _RESAMPLES, block)]
+    return np.concatenate([np.median(rng.choice(data, (n, data.size)), axis=1) for n in sizes])
 
 
 def _rate(measured: Sequence[Measurement], clients: int | None) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -31,6 +32,16 @@ def test_the_interval_holds_the_median_as_often_as_it_says():
         low, high = median_interval(list(rng.lognormal(0, 0.5, 30)))
         held += low <= 1.0 <= high
     assert 0.88 <= held / 200 <= 0.99  # 95 % nominal; the bootstrap of a median is a little off
+
+
+def test_the_memory_of_an_interval_does_not_grow_with_the_run():
+    many = list(np.random.default_rng(1).lognormal(0, 0.5, 5_000))
+    tracemalloc.start()
+    low, high = median_interval(many)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 50_000_000  # all resamples at once would be 80 MB, and as much for the draws
+    assert 0.9 < low < 1 < high < 1.1
 
 
 def test_few_values_have_no_interval():

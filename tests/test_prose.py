@@ -6,13 +6,19 @@ the diff, and keep assertions on values, classes and attributes in the room's ow
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
+import ipywidgets as widgets
 import pytest
 
 from rfhosted import ApiVersion, Task, compare
+from rfhosted.explorer.result_tabs import TABS
 from rfhosted.outputs.values import KeyPoint
+from support.explored import explored, response
 from support.html_tree import words
+from support.jobs import Threads
+from support.panels import inside, page, shown, type_in
 from support.predictions import class_map, objects, ranking, thing
 
 NAMES = {0: "background", 1: "cat", 2: "dog"}
@@ -105,3 +111,93 @@ def test_what_is_left_out(snapshot, monkeypatch):
     people = [person(("nose", 10, 10), ("left_eye", 20, 20))] * 3
     crowd = objects(*people, task=Task.KEYPOINT_DETECTION)
     assert crowd._notes() == snapshot
+
+
+def controls(panel):
+    """Labels and tooltips of the controls, and the text of the HTML between them, in order."""
+    for widget in inside(panel.widget):
+        if isinstance(widget, widgets.HTML):
+            if "<style>" not in widget.value and (text := words(widget.value)):
+                yield text
+        elif getattr(widget, "tooltip", None) and widget.description:
+            yield f"[{widget.description}] {widget.tooltip}"
+
+
+CLIENTS = {
+    "hosted": {"api_key": "a-key"},
+    "eu": {"api_key": "a-key", "region": "eu"},
+    "own server": {"base_url": "http://127.0.0.1:9"},
+}
+
+
+def test_panel(snapshot):
+    local = list(controls(shown(model=None).panel))
+    assert "\n".join(local) == snapshot(name="local")
+    for name, client in CLIENTS.items():
+        lines = controls(shown(model=None, **client).panel)
+        assert [line for line in lines if line not in local] == snapshot(name=name)
+
+
+def test_panel_status(scripted, snapshot):
+    made = shown(scripted=scripted)
+    state, results = made.state, made.panel.results
+    texts = []
+
+    def note(what):
+        state.notice = ""  # it has a time
+        state.fail(state.problem)
+        texts.append(f"{what}: {words(results.status.value)}")
+
+    state.run()
+    note("nothing")
+    state.choose_sample("coffee")
+    note("image")
+    state.choose_sample("astronaut")
+    state.run()
+    state.change(overlap=0.5)
+    note("call")
+    state.change(overlap=0.3)
+    state.set_key("a-key")
+    note("key")
+    state.run()
+    state.show(confidence=0.01, classes={"dog", "cat"})
+    note("confidence")
+    texts.append(words(results.image.value).splitlines()[-1])
+    state.change(model="yolov8n-64")
+    texts.append(words(made.panel.request.plan.value))
+    type_in(made.panel.picker.path, "api_key=1")
+    note("path")
+    state.cancel()
+    assert texts == snapshot
+
+
+def test_panel_comparison(scripted, snapshot):
+    made = shown(scripted=scripted)
+    state, tabs = made.state, made.panel.results.tabs
+    state.run()
+    tabs.selected_index = TABS.index("Compare")
+    texts = [words(page(made.panel))]
+    state.pin()
+    texts.append(words(page(made.panel)))
+    state.choose_sample("coffee")
+    state.run()
+    texts.append(words(page(made.panel)))
+    assert texts == snapshot
+    tabs.selected_index = TABS.index("Code")
+    code = words(page(made.panel)).replace(scripted.url, "http://127.0.0.1")
+    assert code == snapshot(name="code")
+
+
+def test_notices(scripted, snapshot):
+    state = explored(scripted, spawn=(threads := Threads())).state
+    notices = []
+    state.observe(lambda _: notices.append(re.sub(r"\d+ ms", "5 ms", state.notice)))
+    for run in (state.run, state.run_both_versions, state.run_half_size, state.run_sweep):
+        run()
+        assert state.wait(20)
+    scripted.respond(response(delay=1))
+    state.run()
+    state.cancel()
+    state.set_key("a-key")
+    threads.join()
+    assert list(dict.fromkeys(notices)) == snapshot

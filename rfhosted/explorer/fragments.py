@@ -107,7 +107,7 @@ def plan(state: ExplorerState) -> str:
     limit = hosted.REQUEST_LIMITS[version]
     size = f"{upload.nbytes / 1000:,.0f} kB of {limit / 1_000_000:.0f} MB"
     width, height = upload.size
-    price = "spends credits of your workspace" if state.spends_credits else "is free of charge"
+    price = "spends credits of your workspace" if state.spends_credits else "spends no credits"
     remark = f"Image: {width} x {height} pixels, {upload.changes}. Run {price}."
     bar = ("request", upload.nbytes / limit, size)
     return html.bars([bar], "Request size and limit") + small(remark)

@@ -61,20 +61,9 @@ def draw_objects(
     confidences: bool = True,
     line_width: int | None = None,
 ) -> Image.Image:
-    """Draw objects on an image; above a limit only those of the highest confidence.
+    """Draw objects, in pixels of the original image of that size; arguments as ``draw`` has them.
 
-    Args:
-        image: PIL RGB of the size to draw at.
-        objects: The objects, in pixels of the original.
-        original: (width, height) of the original.
-        layers: One or several of ``LAYERS``; None for what the objects have.
-        labels: Whether class names are written.
-        confidences: Whether percentages are written too; a crowd goes without.
-        line_width: Pixels of ``image``, 1 to 1,000; None follows its size.
-
-    Raises:
-        ValueError: There is no such layer, or no such width.
-        TypeError: An argument of another type.
+    Above a limit only those of the highest confidence are drawn, see ``omissions``.
     """
     chosen = _default_layers(objects) if layers is None else _checked_layers(layers)
     if line_width is not None:
@@ -167,7 +156,6 @@ class _Painter:
         self._scale = np.array(size) / np.array(original)
         colours = [self._sv.Color(*colour(item.class_name)) for item in objects]
         self._palette = self._sv.ColorPalette(colours)
-        self._lookup = np.arange(len(objects))
 
     @functools.cached_property
     def boxes_shown(self) -> npt.NDArray[np.float32]:
@@ -181,27 +169,26 @@ class _Painter:
 
     @functools.cached_property
     def _masked(self) -> Any:
-        stack = mask_tools.stack(
-            [item.mask for item in self._objects], self._original, self._size, dense_limit=0
-        )
-        whole = np.tile([0, 0, *self._size], (len(self._objects), 1)).astype(np.float32)
-        return self._sv.Detections(xyxy=whole, mask=stack, class_id=self._lookup)
+        masks = [item.mask for item in self._objects]
+        stack = mask_tools.stack(masks, self._original, self._size, dense_limit=0)
+        whole = np.tile([0, 0, *self._size], (len(masks), 1)).astype(np.float32)
+        return self._sv.Detections(xyxy=whole, mask=stack)
 
     def masks(self, scene: Pixels) -> Pixels:
-        annotator = self._sv.MaskAnnotator(color=self._palette, opacity=_OPACITY)
-        painted: Pixels = annotator.annotate(scene, self._masked, self._lookup)
-        return painted
+        return self._painted(scene, self._sv.MaskAnnotator, self._masked, opacity=_OPACITY)
 
     def polygons(self, scene: Pixels) -> Pixels:
-        annotator = self._sv.PolygonAnnotator(color=self._palette, thickness=self._line)
-        painted: Pixels = annotator.annotate(scene, self._masked, self._lookup)
-        return painted
+        return self._painted(scene, self._sv.PolygonAnnotator, self._masked, thickness=self._line)
 
     def boxes(self, scene: Pixels) -> Pixels:
-        detections = self._sv.Detections(xyxy=self.boxes_shown, class_id=self._lookup)
-        annotator = self._sv.BoxAnnotator(color=self._palette, thickness=self._line)
-        painted: Pixels = annotator.annotate(scene, detections, self._lookup)
-        return painted
+        boxes = self._sv.Detections(xyxy=self.boxes_shown)
+        return self._painted(scene, self._sv.BoxAnnotator, boxes, thickness=self._line)
+
+    def _painted(self, scene: Pixels, annotator: Any, detections: Any, **options: float) -> Pixels:
+        """The scene painted by an annotator of supervision, each object in its own colour."""
+        lookup = np.arange(len(self._objects))
+        painter = annotator(color=self._palette, **options)
+        return np.asarray(painter.annotate(scene, detections, lookup), dtype=np.uint8)
 
     def keypoints(self, scene: Pixels) -> Pixels:
         """Skeletons, class by class; by OpenCV, because supervision takes five times as long."""
@@ -219,11 +206,12 @@ class _Painter:
     ) -> None:
         import cv2
 
+        width = self._line if len(self._objects) > CROWD else self._line + 1
         for skeleton in skeletons:
             lines = list(self._lines(skeleton))
-            cv2.polylines(scene, lines, isClosed=False, color=bgr, thickness=self._line + 1)
+            cv2.polylines(scene, lines, isClosed=False, color=bgr, thickness=width)
         points = self._on_grid([point for skeleton in skeletons for point in skeleton])
-        radius = self._line + 2
+        radius = width + 1
         near = np.all((points >= -radius - 1) & (points <= np.array(self._size) + radius), axis=1)
         centres = points[near & points.any(axis=1)].tolist()
         for grown, fill in ((radius + 1, _WHITE), (radius, bgr)):
@@ -253,14 +241,9 @@ def draw_class_map(
     *,
     labels: bool = True,
 ) -> Image.Image:
-    """Draw the classes of a class map over an image, with a legend below that gives their shares.
+    """Draw the classes of a class map of the image's size, and a legend below with their shares.
 
-    Args:
-        image: PIL RGB of the size to draw at.
-        class_ids: uint8 (height, width) of that size; ids without a name are void.
-        names: Class names by id.
-        background: The id that is not painted.
-        labels: Whether there is a legend.
+    Pixels of the background, and of ids without a name (void), stay as they are.
     """
     counts = np.bincount(class_ids.ravel(), minlength=256)
     shown = [int(i) for i in np.argsort(-counts, kind="stable") if counts[i] and i in names]
@@ -310,16 +293,7 @@ def _with_legend(image: Image.Image, entries: Sequence[tuple[str, int, float]]) 
 
 
 def draw_scores(image: Image.Image, ranked: Sequence[ClassScore], *, top: int = 5) -> Image.Image:
-    """Draw the best classes as bars below an image, never over the subject.
-
-    Args:
-        image: PIL RGB.
-        ranked: Classes, best first.
-        top: How many to show, 0 to 1,000.
-
-    Raises:
-        TypeError, ValueError: ``top`` is no such number.
-    """
+    """Draw the ``top`` classes of a ranking as bars below an image, never over the subject."""
     check_whole("top", top, "classes", least=0, most=_MOST_BARS)
     shown = ranked[:top]
     if not shown:

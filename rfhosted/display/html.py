@@ -78,16 +78,7 @@ def card(
     below: str = "",
     max_bytes: int = 200_000,
 ) -> str:
-    """An image with what a reader needs beside it. All text is escaped.
-
-    Args:
-        image: The drawn image.
-        alt: The image in words, for those who cannot see it.
-        caption: Parts of the line below it; the first is the result.
-        notes: Further lines.
-        below: HTML below the caption, such as a table.
-        max_bytes: Bytes of the image as a JPEG, see ``jpeg_data_uri``.
-    """
+    """An image with its description, caption and notes; ``below`` is HTML, all else is text."""
     return f"""\
 <div class="rfhosted">
 <figure style="margin:0">
@@ -108,9 +99,7 @@ def caption_lines(caption: Sequence[str], notes: Sequence[str] = ()) -> str:
 def bars(entries: Sequence[tuple[str, float | None, str]], caption: str) -> str:
     """Shares as bars with their numbers beside them: a table that needs no colour to be read.
 
-    Args:
-        entries: A name, its share in [0, 1] or None where there is no bar, and its number as text.
-        caption: What the table shows.
+    An entry is a name, its share in [0, 1] or None where there is no bar, and its number as text.
     """
     body = "\n".join(
         f'<tr><th scope="row" style="{CELL};font-weight:normal">{escape(name)}</th>'
@@ -133,23 +122,13 @@ def _bar(share: float | None) -> str:
 
 
 def block(text: str, label: str) -> str:
-    """Text as it is, such as code, in a box of its own that the keyboard can scroll.
-
-    Args:
-        text: The text; its lines stay lines.
-        label: What assistive technology calls the box.
-    """
+    """Text with its lines, such as code, in a labelled box that the keyboard can scroll."""
     code, name = _escape_markup(printable_lines(text)), escape(label)
     return f'<pre tabindex="0" role="region" aria-label="{name}" style="{_CODE_BOX}">{code}</pre>'
 
 
 def scrolling(markup: str, label: str) -> str:
-    """HTML in a box that is as wide as its place: what is wider scrolls, by the keyboard too.
-
-    Args:
-        markup: The HTML.
-        label: What assistive technology calls the box.
-    """
+    """HTML in a labelled box: what is wider than its place scrolls, by the keyboard too."""
     name = escape(label)
     return f"""\
 <div tabindex="0" role="region" aria-label="{name}" style="overflow-x:auto">

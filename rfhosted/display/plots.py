@@ -1,6 +1,6 @@
-"""Figures: returned, never shown by themselves, readable in print, projected and without colour.
+"""Plots: returned, never shown by themselves, readable in print, projected and without colour.
 
-A figure shows itself as the last line of a cell, with its title as the picture's description.
+A plot shows itself as the last line of a cell, with its title as the image's description.
 """
 
 from __future__ import annotations
@@ -13,19 +13,18 @@ from typing import TYPE_CHECKING
 from matplotlib.figure import Figure
 from PIL import Image
 
-from rfhosted.display.html import escape
+from rfhosted.display.html import image_tag
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from matplotlib.axes import Axes
 
-#: Colours of the two API versions, apart for colour-blind people and in grey; the markers and
-#: hatches say it again without colour.
+#: Colours of the two API versions, distinct for colour-blind people and in grey; the markers say
+#: the same without colour.
 VERSION_COLOURS = {"v2": "#0072B2", "v1": "#E69F00"}
 VERSION_MARKERS = {"v2": "o", "v1": "s"}
-VERSION_HATCHES = {"v2": "", "v1": "//"}
-#: Of a title, beside the labels of the axes.
+#: Letters of a title on an inch, with room for the labels of the axes.
 _LETTERS_AN_INCH = 8
 
 
@@ -38,28 +37,22 @@ class Plot(Figure):
         """The figure as a PNG file."""
         file = io.BytesIO()
         self.savefig(file, format="png")
-        # A plot has few colours: a palette of them, a quarter of the bytes in saved notebooks.
-        picture = Image.open(file).convert("RGB")
-        few = picture.quantize(128, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+        # A plot has few colours: with a palette it takes a quarter of the bytes in a notebook.
+        image = Image.open(file).convert("RGB")
+        few = image.quantize(128, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
         file = io.BytesIO()
         few.save(file, "PNG", optimize=True)
         return file.getvalue()
 
     def _repr_html_(self) -> str:
         data = base64.b64encode(self.png()).decode("ascii")
-        return (
-            f'<img alt="{escape(self.alt)}" src="data:image/png;base64,{data}"'
-            ' style="max-width:100%;height:auto">'
-        )
+        return image_tag(f"data:image/png;base64,{data}", self.alt)
 
 
 def new_plot(title: str, *, width: float = 7.0, height: float = 3.4) -> tuple[Plot, Axes]:
-    """A figure with one pair of axes.
+    """A plot of one panel; sizes in inches of 110 pixels.
 
-    Args:
-        title: The finding, in a sentence: ``V2 is 2.1 times as fast as v1``.
-        width: Inches, of 110 pixels.
-        height: Inches.
+    The title is the finding, in a sentence: ``V2 is 2.1 times as fast as v1``.
     """
     plot, (axes,) = new_panels(title, [""], width=width, height=height)
     return plot, axes
@@ -68,14 +61,7 @@ def new_plot(title: str, *, width: float = 7.0, height: float = 3.4) -> tuple[Pl
 def new_panels(
     title: str, names: Sequence[str], *, width: float = 7.6, height: float = 2.8
 ) -> tuple[Plot, list[Axes]]:
-    """A figure with several pairs of axes beside each other.
-
-    Args:
-        title: The finding, in a sentence.
-        names: What each panel shows, with its unit.
-        width: Inches, of 110 pixels.
-        height: Inches.
-    """
+    """A plot of several panels side by side, each named by what it shows, with its unit."""
     plot = Plot(figsize=(width, height), dpi=110, layout="constrained", facecolor="white")
     plot.alt = f"Plot: {title}"
     title = textwrap.fill(title, int(width * _LETTERS_AN_INCH))

@@ -97,12 +97,7 @@ class Table:
 
 
 def html_table(rows: Sequence[Mapping[str, Any]], caption: str = "") -> str:
-    """Rows with the same keys as an HTML table; "" for no rows.
-
-    Args:
-        rows: Values are shown as text, numbers with two decimals at most.
-        caption: The table's caption, if any.
-    """
+    """Rows with the same keys as an HTML table; "" for no rows."""
     if not rows:
         return ""
     title = f'<caption style="text-align:left">{html.escape(caption)}</caption>' if caption else ""
@@ -119,14 +114,7 @@ def html_table(rows: Sequence[Mapping[str, Any]], caption: str = "") -> str:
 def unfolding_table(
     rows: Sequence[Mapping[str, Any]], caption: str, most: int, *, opened: bool = False
 ) -> str:
-    """An HTML table that a click unfolds; "" for no rows.
-
-    Args:
-        rows: See ``html_table``.
-        caption: The table's caption.
-        most: Rows that are in it; the line to click says when these are not all.
-        opened: Whether it is unfolded at first.
-    """
+    """An HTML table of the first rows that a click unfolds; the line to click counts them all."""
     if not rows or not most:
         return ""
     title = f"Table of {counted(len(rows), 'row')}"

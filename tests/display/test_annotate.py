@@ -1,4 +1,4 @@
-"""Pictures, by what is in them: colours at places, not "it did not fail"."""
+"""Drawn images, by what is in them: colours at places, not "it did not fail"."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import supervision as sv
 from PIL import Image
 
 from rfhosted.display import annotate
@@ -35,7 +36,7 @@ def test_a_box_is_drawn_where_the_object_is_at_the_size_that_is_shown():
     assert not painted(drawn)[110:190, 110:290].any()
 
 
-def test_the_picture_that_was_given_stays_as_it_was():
+def test_the_given_image_is_not_changed():
     image = grey((100, 80))
     draw_objects(image, [thing(mask=ring())], (100, 80))
     draw_class_map(image, np.ones((80, 100), np.uint8), {1: "dog"}, 0)
@@ -43,7 +44,7 @@ def test_the_picture_that_was_given_stays_as_it_was():
     assert not painted(image).any()
 
 
-def test_the_picture_keeps_its_colours():
+def test_the_image_keeps_its_colours():
     red = Image.new("RGB", (100, 80), (200, 60, 10))
     ids = np.zeros((80, 100), np.uint8)
     ids[:8, :8] = 1
@@ -56,7 +57,7 @@ def test_the_picture_keeps_its_colours():
         assert drawn.getpixel((left + 95, 75)) == (200, 60, 10)
 
 
-def test_nothing_found_is_the_picture_itself():
+def test_without_objects_the_image_is_the_same():
     image = grey((100, 80))
     for drawn in (
         draw_objects(image, [], (100, 80)),
@@ -112,7 +113,7 @@ def test_the_small_is_drawn_over_the_large():
         ((4032, 3024), 9, 13),
     ],
 )
-def test_lines_and_labels_grow_with_the_picture(size, least, most):
+def test_lines_and_labels_grow_with_the_image(size, least, most):
     width, height = size
     box = (width * 0.2, height * 0.4, width * 0.8, height * 0.9)
     bare = draw_objects(grey(size), [thing(box=box)], size, labels=False)
@@ -125,7 +126,7 @@ def test_lines_and_labels_grow_with_the_picture(size, least, most):
     assert bottom - top <= 0.2 * height
 
 
-def test_line_width_is_what_was_asked_for():
+def test_line_width_is_the_given_one():
     drawn = draw_objects(
         grey((200, 150)), [thing(box=(50, 50, 150, 100))], (200, 150), line_width=7, labels=False
     )
@@ -158,7 +159,7 @@ def test_a_mask_is_painted_beyond_its_box():
     assert bounds(painted(drawn)) == (20, 20, 79, 79)
 
 
-def test_masks_and_boxes_are_drawn_unless_something_else_is_asked_for():
+def test_masks_and_boxes_are_drawn_by_default():
     triangle = Polygon(np.array([[20, 20], [80, 20], [20, 80]], np.float32))
     found = [thing(box=(20, 20, 80, 80), mask=triangle), thing("cat", (5, 5, 10, 10))]
     both = draw_objects(grey((100, 100)), found, (100, 100), labels=False)
@@ -185,12 +186,12 @@ def test_layers_that_the_objects_do_not_have_paint_nothing():
     assert not painted(drawn).any()
 
 
-def test_an_unknown_layer_is_refused_with_the_near_one():
+def test_an_unknown_layer_is_an_error_that_names_the_nearest():
     with pytest.raises(ValueError, match="did you mean 'keypoints'"):
         draw_objects(grey((10, 10)), [], (10, 10), layers=["keypoint"])
 
 
-# Key points
+# Keypoints
 
 
 def person(**places):
@@ -213,6 +214,28 @@ def test_a_person_has_the_skeleton():
     assert of_colour(drawn, "man")[120, 40]
     assert not painted(drawn)[80, 100]
     assert not painted(drawn)[:20].any()  # nothing runs to a corner for the points that are missing
+
+
+def test_skeletons_are_those_of_supervision():
+    rng = np.random.default_rng(3)
+    found, xy = [], np.zeros((20, 17, 2), np.float32)
+    for row in xy:
+        for slot in np.flatnonzero(rng.random(17) < 0.9):
+            row[slot] = rng.uniform(-50, 450), rng.uniform(-50, 350)
+        points = {n: tuple(map(float, p)) for n, p in zip(COCO_KEY_POINTS, row, strict=True)}
+        found.append(thing("man", (0, 0, 1, 1), key_points=person(**points)))
+    drawn = draw_objects(
+        grey((400, 300)), found, (400, 300), labels=False, layers=["keypoints"], line_width=2
+    )
+    points, shade = sv.KeyPoints(xy=xy), sv.Color(*colour("man"))
+    scene = np.full((300, 400, 3), GREY, np.uint8)
+    for annotator in (
+        sv.EdgeAnnotator(color=shade, thickness=3),  # finds the skeleton by its 17 points
+        sv.VertexAnnotator(color=sv.Color.WHITE, radius=5),
+        sv.VertexAnnotator(color=shade, radius=4),
+    ):
+        scene = annotator.annotate(scene, points)
+    assert (pixels(drawn) == scene[:, :, ::-1]).all()
 
 
 def test_slots_follow_the_names_and_not_the_order_of_the_model():
@@ -352,7 +375,7 @@ def test_a_legend_of_many_classes_stays_on_the_panel(size):
 
 
 @pytest.mark.parametrize("size", [(20, 20), (200, 150), (1024, 128), (100, 1024), (1024, 768)])
-def test_bars_stand_below_the_picture_and_are_as_long_as_the_scores(size):
+def test_bars_are_below_the_image_and_as_long_as_the_scores(size):
     ranked = [
         ClassScore("person", 0, 0.8),
         ClassScore("dog", 1, 0.4),
@@ -361,7 +384,7 @@ def test_bars_stand_below_the_picture_and_are_as_long_as_the_scores(size):
     drawn = draw_scores(grey(size), ranked)
     left = (drawn.width - size[0]) // 2
     assert not painted(drawn.crop((left, 0, left + size[0], size[1]))).any()  # the subject is whole
-    assert drawn.width >= 190  # readable, however small the picture
+    assert drawn.width >= 190  # readable, however small the image
     panel = drawn.crop((0, size[1], *drawn.size))
     lengths = [
         bounds(of_colour(panel, name))[2] - bounds(of_colour(panel, name))[0] + 1
@@ -372,7 +395,7 @@ def test_bars_stand_below_the_picture_and_are_as_long_as_the_scores(size):
     assert not (pixels(panel) != 255).any(axis=2)[:, -2:].any()
 
 
-def test_bars_are_no_more_than_asked_for_and_never_longer_than_whole():
+def test_bars_are_top_at_most_and_never_too_long():
     ranked = [ClassScore(f"class {i}", i, 7.5 - i) for i in range(9)]
     three, nine = (draw_scores(grey((200, 150)), ranked, top=n) for n in (3, 9))
     assert (nine.height - 150) / (three.height - 150) == pytest.approx(3, abs=0.4)
@@ -391,8 +414,8 @@ def test_supervision_is_loaded_when_it_is_needed_and_not_before():
     subprocess.run([sys.executable, "-c", code], check=True, env=env)
 
 
-def test_a_hundred_masks_of_a_phone_photo_are_painted_on_the_small_picture():
+def test_a_hundred_masks_of_a_phone_photo_are_painted_on_the_small_image():
     found = [replace(item, mask=ring()) for item in crowd(100, (4032, 3024))]
     drawn = draw_objects(grey((512, 384)), found, (4032, 3024), layers=["masks"], labels=False)
     assert drawn.size == (512, 384)
-    assert bounds(painted(drawn)) == (102, 77, 409, 306)  # 20 to 79 % of the picture
+    assert bounds(painted(drawn)) == (102, 77, 409, 306)  # 20 to 79 % of the image

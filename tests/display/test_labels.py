@@ -49,7 +49,7 @@ def test_labels_stay_inside_and_clear_of_each_other(boxes, size):
 
 
 @pytest.mark.parametrize(("size", "named"), [((1024, 768), 90), ((200, 150), 8), ((1024, 128), 15)])
-def test_a_hundred_objects_leave_the_picture_to_be_seen(size, named, monkeypatch):
+def test_a_hundred_objects_leave_the_image_visible(size, named, monkeypatch):
     found = crowd(100, size)
     drawn, labels = label_places(grey(size), found, monkeypatch)
     assert len(labels) >= named

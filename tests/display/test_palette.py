@@ -75,7 +75,7 @@ def test_a_name_has_one_colour_in_every_process():
         env=env,
     )
     assert out.stdout.strip() == str([colour(name) for name in names])
-    assert colour("person") == (213, 94, 0)  # a change here changes everybody's pictures
+    assert colour("person") == (213, 94, 0)  # a change here changes everybody's images
 
 
 def test_half_characters_have_a_colour_too():

@@ -114,9 +114,8 @@ class SourceImage:
             if scaled is None:
                 whole = self.__dict__.get("full") or self._decode()
                 if whole.width * whole.height > _LARGE:
-                    whole = whole.reduce(
-                        max(1, min(self.size[0] // size[0], self.size[1] // size[1]))
-                    )
+                    ratio = min(self.size[0] // size[0], self.size[1] // size[1])
+                    whole = whole.reduce(max(1, ratio // 4))  # the rest is for the exact size
                 scaled = _swapped(_shrunk(np.asarray(whole), size))
             scaled = _shrunk(scaled, size)
             self._scaled.clear()  # the last size is the one that is drawn again and again

@@ -277,9 +277,11 @@ def test_a_jpeg_of_an_exact_multiple_is_decoded_at_scale(monkeypatch, orientatio
     assert close(scaled, np.asarray(expected), 6)
 
 
-@pytest.mark.parametrize("size", [(641, 479), (400, 299), (64, 48), (7, 5), (640, 5)])
+@pytest.mark.parametrize(
+    "size", [(1501, 1199), (900, 719), (640, 511), (64, 51), (7, 5), (1500, 5)]
+)
 def test_a_large_image_is_scaled_alike(monkeypatch, size) -> None:
-    image = load(encoded(photo(641, 479)))
+    image = load(encoded(photo(120, 96).resize((1501, 1199))))
     expected = np.asarray(image.at(size))
     monkeypatch.setattr("rfhosted.images.sources._LARGE", 1000)
     made = load(image.data).at(size)

@@ -214,10 +214,10 @@ def _compare_rankings(p: Any, q: Any, notes: list[str]) -> Comparison:
     if names_a and names_b and not several and names_a[0] != names_b[0]:
         first_a, first_b = (short_name(names[0]) for names in (names_a, names_b))
         notes.append(f"A ranks {first_a} first, B ranks {first_b} first.")
-    in_b = {row["class_name"]: row for row in rows_b}
+    in_a, in_b = ({row["class_name"]: row for row in rows} for rows in (rows_a, rows_b))
     both = [
         (row, in_b[name], _ratio(row["confidence"], in_b[name]["confidence"]))
-        for name, row in zip(names_a, rows_a, strict=True)
+        for name, row in in_a.items()
         if name in in_b
     ]
     return _comparison(
@@ -225,7 +225,7 @@ def _compare_rankings(p: Any, q: Any, notes: list[str]) -> Comparison:
         q,
         both=both,
         only_a=[row for row in rows_a if row["class_name"] not in in_b],
-        only_b=[row for row in rows_b if row["class_name"] not in names_a],
+        only_b=[row for row in rows_b if row["class_name"] not in in_a],
         agreement=None if several else matching.average_overlap(names_a, names_b),
         notes=notes,
     )

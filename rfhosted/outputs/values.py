@@ -106,7 +106,7 @@ def check_fraction(name: str, value: float | None) -> None:
     """
     if value is None:
         return
-    if not isinstance(value, numbers.Real):
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name} is a fraction from 0 to 1, not {value!r}.")
     if not 0 <= value <= 1:
         raise ValueError(f"{name} is a fraction from 0 to 1, not {value!r} (40 % is 0.4).")

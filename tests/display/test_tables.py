@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import sys
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from rfhosted import Task, compare
 from rfhosted.display.tables import Table, html_table, text_table, unfolding_table
+from rfhosted.outputs.values import KeyPoint
 from support.html_tree import EVIL, Tree
+from support.predictions import class_map, objects, ranking, thing
 
 
 class Latencies(Table):
@@ -132,6 +138,53 @@ def test_a_table_that_is_folded_says_how_much_is_in_it():
 def test_cells(value, text):
     assert Tree(html_table([{"x": value}])).text["td"] == text
     assert text_table([{"x": value}]).splitlines() == ["x", text]
+
+
+NAMES = st.text(
+    st.one_of(
+        st.sampled_from("\x00\x1b\x07\x9b\x7f\n\u2028\u200b\u202e\u2066\ufeff\ud83d\U000e0041<&"),
+        st.characters(),
+    ),
+    min_size=1,
+)
+UNPRINTABLE = re.compile(
+    "[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]"
+)
+
+
+def shown_of(name):
+    """All that is shown of predictions that hold a name."""
+    same = dict.fromkeys(("model", "host"), name) | {"notes": (name,)}
+    point = KeyPoint(5.0, 5.0, 0.9, 0, name)
+    predictions = [
+        objects(thing(name), **same),
+        objects(thing(name, key_points=(point,)), task=Task.KEYPOINT_DETECTION, **same),
+        ranking((name, 0.9), ("cat", 0.5), **same),
+        ranking((name, 0.9), multi={name}, **same),
+        class_map([[1, 0]], {0: "background", 1: name}, size=(20, 10), **same),
+    ]
+    others = [predictions[0].filter(confidence=1.0), ranking(("cat", 0.9), **same)]
+    comparisons = [compare(p, p) for p in predictions]
+    comparisons += [compare(predictions[0], others[0]), compare(predictions[2], others[1])]
+    for result in (*predictions, *others, *comparisons):
+        yield repr(result)
+        yield result._repr_html_()
+        yield result.summary()
+    for prediction in predictions:
+        yield " ".join(prediction.caption())
+
+
+@given(NAMES)
+@settings(max_examples=40, deadline=None)
+def test_what_is_shown_is_printable(name):
+    for text in shown_of(name):
+        assert not UNPRINTABLE.search(text)
+        text.encode()
+
+
+def test_what_is_shown_of_endless_names_is_short():
+    name = "n" * 300_000
+    assert max(map(len, shown_of(name))) < 30_000
 
 
 def test_a_terminal_sees_columns():

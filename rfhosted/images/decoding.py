@@ -76,7 +76,7 @@ def to_rgb(image: Image.Image, data: bytes = b"") -> Image.Image:
 
 def is_deep(image: Image.Image) -> bool:
     """Whether a channel has more than 8 bits."""
-    tiles = str(getattr(image, "tile", "")) if image.format in ("PNG", "TIFF") else ""
+    tiles = str(getattr(image, "tile", [])[:1]) if image.format in ("PNG", "TIFF") else ""
     return image.mode.startswith("I") or re.search(r";16[BLN]", tiles) is not None
 
 

@@ -7,6 +7,7 @@ import re
 from PIL import Image, UnidentifiedImageError
 
 from rfhosted.errors import ImageError
+from rfhosted.outputs.text import one_line
 
 #: Formats that are decoded within this process, by Pillow's names. EPS starts Ghostscript, IPTC
 #: opens whatever it contains, WMF and others need a program: left out. HEIF and JXL are plug-ins.
@@ -57,7 +58,7 @@ def explain(error: Exception, data: bytes = b"") -> ImageError:
         error: What a decoder raised.
         data: The file, where there is one.
     """
-    words = " ".join(str(error).split())[:200] or type(error).__name__
+    words = one_line(str(error), 200) or type(error).__name__
     if isinstance(error, ImageError):
         found = error
     elif isinstance(error, Image.DecompressionBombError):

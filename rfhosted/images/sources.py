@@ -220,10 +220,12 @@ def _described(image: ImageFile.ImageFile, data: bytes) -> SourceImage:
 
 def _from_pixels(image: Image.Image) -> SourceImage:
     deep, file = decoding.is_deep(image), getattr(image, "fp", None)
-    closed = bool(getattr(image, "tile", None)) and (file is None or file.closed)
+    unread = bool(getattr(image, "tile", None))
+    closed = unread and (file is None or file.closed)
     try:
-        turn = _UPRIGHT.get(decoding.orientation(image))
-        rgb = decoding.to_rgb(image)
+        with decoding.quiet() if unread else contextlib.nullcontext():
+            turn = _UPRIGHT.get(decoding.orientation(image))
+            rgb = decoding.to_rgb(image)
     except Exception as error:  # noqa: BLE001 - a decoder of a foreign format raises anything
         problem = explain(error)
         closed = closed or "closed" in str(error)

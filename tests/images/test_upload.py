@@ -77,7 +77,8 @@ def test_a_box_comes_back_where_it_was_put(
             }
         ],
     }
-    _, (found,) = parse(raw, Task.OBJECT_DETECTION, picture=upright, sent=upload.size)
+    parsed = parse(raw, Task.OBJECT_DETECTION, image_size=upright, sent_size=upload.size)
+    (found,) = parsed.output
     for got, wanted, step in zip(found.box, truth, (1 / sx, 1 / sy) * 2, strict=True):
         assert abs(got - wanted) <= step
 

@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from rfhosted import hosted
-from rfhosted.endpoints import image_tasks, model_info
+from rfhosted.endpoints import embedded, image_tasks, model_info
 from rfhosted.endpoints.call import Call, Prepared, Route
 from rfhosted.endpoints.routing import address_of, check_region, checked_base_url, find_route
 from rfhosted.errors import AuthenticationError
@@ -273,8 +273,8 @@ class Client:
             HostedError: See ``rfhosted.errors``; each says the next step.
         """
         route, upload, source_image = prepared.route, prepared.upload, prepared.source_image
-        # The local models take no key, and must not see one.
-        key = None if route.is_local else self._key
+        # The embedded server has a key of its own, and must not see another.
+        key = embedded.key() if route.is_local else self._key
         reply = self.transport.send(
             prepared.request, key, timeout=self.timeout, retries=self.retries, stop=stop
         )

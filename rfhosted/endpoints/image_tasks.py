@@ -246,6 +246,8 @@ class _Reader:
         found = self._needed(items, lambda item, _: self._detection(item, scale, places), "object")
         if any(item.get("mask_source") == "derived" for item in objects):
             self.left_out.note(_DERIVED)
+        if note := response.text(self._raw.get("note")):  # of the embedded server
+            self.left_out.note(note)
         return tuple(found)
 
     def _detection(self, item: Any, scale: Scale, places: dict[str, int]) -> Detection:

@@ -83,7 +83,7 @@ class Service:
     def __init__(self, simulator: Simulator | None) -> None:
         self._simulator = simulator
         self._loaded: set[str] = set()
-        self._lock = threading.Lock()
+        self._loading, self._decoding = threading.Lock(), threading.Lock()
         self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="rfhosted.local")
         self._large_bodies = asyncio.Semaphore(_LARGE_BODIES)
         self._open: set[asyncio.Task[Any] | None] = set()
@@ -182,7 +182,8 @@ class Service:
         model = MODELS[state["model_id"]]
         state["cold"] = self._load(state["model_id"], model)
         began = time.perf_counter()
-        image = request_image.decode(data, upright=not parameters.disable_preproc_auto_orient)
+        with self._decoding:  # one at a time: a large image takes 0.2 GB
+            image = request_image.decode(data, upright=not parameters.disable_preproc_auto_orient)
         result = model.infer(image, parameters)
         response = {
             "inference_id": str(uuid.uuid4()),
@@ -208,7 +209,7 @@ class Service:
 
     def _load(self, model_id: str, model: Model) -> float | None:
         """Seconds that loading took, or None where the model was loaded before."""
-        with self._lock:
+        with self._loading:
             if model_id in self._loaded:
                 return None
             began = time.perf_counter()

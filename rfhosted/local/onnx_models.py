@@ -6,7 +6,7 @@ threads may run it at the same time.
 
 from __future__ import annotations
 
-import functools
+import os
 import threading
 from contextvars import ContextVar
 from importlib import resources
@@ -37,6 +37,20 @@ _loading = threading.Lock()
 _turns = threading.BoundedSemaphore(2)
 
 
+#: By process and name: the threads of a session do not exist in a forked child.
+_sessions: dict[tuple[int, str], Any] = {}
+
+
+def _renew_locks() -> None:
+    """Replace the locks in a forked child, where nobody releases what other threads held."""
+    global _loading, _turns
+    _loading, _turns = threading.Lock(), threading.BoundedSemaphore(2)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_locks)
+
+
 def labels(name: str) -> list[str]:
     """Class names of "coco", "imagenet" or "voc", by class id."""
     text = (_FOLDER / "labels" / f"{name}.txt").read_text("utf-8")
@@ -46,10 +60,12 @@ def labels(name: str) -> list[str]:
 def session(name: str) -> Any:
     """The model's onnxruntime session; two first requests at once load it once."""
     with _loading:
-        return _load(name)
+        key = os.getpid(), name
+        if key not in _sessions:
+            _sessions[key] = _load(name)
+        return _sessions[key]
 
 
-@functools.cache
 def _load(name: str) -> Any:
     import onnxruntime
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import contextlib
 import io
 import re
-import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -45,12 +43,10 @@ _FORMATS: dict[bytes, Callable[[io.BytesIO], ImageFile]] = {
     b"MM\0*": TiffImageFile,
 }
 _ORIENTATION = 0x0112  # of EXIF
-#: Pixels of an image that is decoded (the photo of a 64-megapixel camera), and from which on only
-#: one is decoded at a time: 0.2 GB and 50 MB.
-MOST_PIXELS, _LARGE = 1 << 26, 1 << 24
+#: Pixels that an image may have: the photo of a 64-megapixel camera, 0.2 GB when decoded.
+MOST_PIXELS = 1 << 26
 #: Longest side in pixels of what the models and everything after them work on.
 LONGEST_SIDE = 2048
-_one_at_a_time = threading.Lock()
 #: Bytes past the limit that are still read (and dropped), so that a client that is still sending
 #: receives the response.
 _READ_ON = 8_000_000
@@ -209,15 +205,14 @@ def decode(data: bytes, *, upright: bool = True) -> DecodedImage:
             f" {MOST_PIXELS:,}. Send a smaller image."
         )
     flags = 0 if upright else cv2.IMREAD_IGNORE_ORIENTATION
-    with _one_at_a_time if width * height > _LARGE else contextlib.nullcontext():
-        try:
-            bgr = cv2.imdecode(np.frombuffer(data, np.uint8), flags | cv2.IMREAD_COLOR)
-        except cv2.error:
-            raise BadImageError(_MALFORMED) from None
-        if bgr is None:
-            raise BadImageError(_MALFORMED)
-        size = bgr.shape[1], bgr.shape[0]
-        if (ratio := LONGEST_SIDE / max(size)) < 1:
-            small = max(1, round(size[0] * ratio)), max(1, round(size[1] * ratio))
-            bgr = cv2.resize(bgr, small, interpolation=cv2.INTER_AREA)
+    try:
+        bgr = cv2.imdecode(np.frombuffer(data, np.uint8), flags | cv2.IMREAD_COLOR)
+    except cv2.error:
+        raise BadImageError(_MALFORMED) from None
+    if bgr is None:
+        raise BadImageError(_MALFORMED)
+    size = bgr.shape[1], bgr.shape[0]
+    if (ratio := LONGEST_SIDE / max(size)) < 1:
+        small = max(1, round(size[0] * ratio)), max(1, round(size[1] * ratio))
+        bgr = cv2.resize(bgr, small, interpolation=cv2.INTER_AREA)
     return DecodedImage(np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), np.uint8), size)

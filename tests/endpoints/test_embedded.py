@@ -87,3 +87,11 @@ except rfhosted.UnsupportedError as error:
     )
     assert missing in done.stdout
     assert "rfhosted[local]" in done.stdout
+
+
+def test_a_note_of_the_server_is_shown() -> None:
+    """At a low confidence more boxes are detected than the server makes masks for."""
+    options = {"model": "local/instance-segmentation", "confidence": 0.01, "overlap": 0.9}
+    prediction = rfhosted.Client().predict(IMAGES / "coffee.jpg", **options)
+    assert len(prediction.rows()) == 50
+    assert any("best 50 of" in note for note in prediction.notes)

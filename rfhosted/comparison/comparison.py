@@ -316,7 +316,8 @@ def _side(prediction: Prediction) -> dict[str, str]:
     loading = f", {milliseconds(load)} of it loading the model" if load else ""
     return {
         "result": prediction.summary(),
-        "model": f"{prediction.model} on {prediction.host}",
+        "model": prediction.model,
+        "server": prediction.host,
         "API version": str(prediction.api_version),
         "confidence threshold": f"{prediction.confidence:.2f}",
         "image sent": f"{width} x {height} pixels",

@@ -160,7 +160,7 @@ class Prediction(Table):
         width, height = self.upload.size
         return [
             self.summary(),
-            one_line(f"{self.model} on {self.host} ({self.api_version})"),
+            one_line(f"{self.model} ({self.api_version}, {self.host})"),
             time,
             f"sent {width} x {height}, {kilobytes(self.upload.nbytes)}",
         ]

@@ -288,7 +288,7 @@ def test_other_host_names_are_refused_on_loopback(server, host) -> None:
 
 def test_host_names_of_loopback(server) -> None:
     port = server.rpartition(":")[2]
-    for name in ("localhost", "127.0.0.1", "LOCALHOST", "[::1]"):
+    for name in ("localhost", "127.0.0.1", "[::1]"):
         response = requests.get(f"{server}/healthz", headers={"Host": f"{name}:{port}"})
         assert response.ok, name
 

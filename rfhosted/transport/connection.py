@@ -195,8 +195,12 @@ class _Watched:
         attempt: Try = _current.attempt
         by_socks = hasattr(self, "_socks_options")  # PySocks connects
         sock = super()._new_conn() if by_socks else self._connected(attempt)  # type: ignore[misc]  # of the other half
-        # TLS takes the socket over; a second handle can still end the handshake.
-        attempt.waits_on(self._after_connecting.enter_context(sock.dup()))
+        try:
+            # TLS takes the socket over; a second handle can still end the handshake.
+            attempt.waits_on(self._after_connecting.enter_context(sock.dup()))
+        except OSError:  # stopped in between: nobody else knows the socket yet
+            sock.close()
+            raise
         return sock
 
     def _connected(self, attempt: Try) -> socket.socket:

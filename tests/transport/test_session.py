@@ -11,6 +11,7 @@ import pytest
 
 from rfhosted import errors
 from rfhosted.keys import ApiKey
+from rfhosted.transport import connection
 from rfhosted.transport.connection import Stop
 from rfhosted.transport.request import Request
 from rfhosted.transport.session import Transport
@@ -355,4 +356,20 @@ def test_what_was_stopped_before_is_never_sent(scripted):
     stop.set()
     with pytest.raises(errors.UnreachableError, match="stopped"):
         Transport().send(Request(f"{scripted.url}/a/1"), None, timeout=20, retries=3, stop=stop)
+    assert not scripted.received
+
+
+def test_a_stop_right_after_connecting_closes_the_socket(scripted, monkeypatch):
+    stop, sockets = Stop(), []
+    connect = connection._Watched._connected
+
+    def connect_and_stop(self, attempt):
+        sockets.append(connect(self, attempt))
+        stop.set()
+        return sockets[0]
+
+    monkeypatch.setattr(connection._Watched, "_connected", connect_and_stop)
+    with pytest.raises(errors.UnreachableError, match="stopped"):
+        Transport().send(Request(f"{scripted.url}/a/1"), None, timeout=20, retries=3, stop=stop)
+    assert sockets[0].fileno() == -1
     assert not scripted.received

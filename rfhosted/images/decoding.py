@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-_ORIENTATION = 0x0112
+_ORIENTATION, _PNG_EXIF = 0x0112, (b"eXIf", b"Raw profile type exif")
 _SUBFILE_TYPE, _WIDTH, _HEIGHT, _SUB_DIRECTORIES = 254, 256, 257, 330  # TIFF 6.0 and supplement 1
 _MOST_DIRECTORIES = 64
 #: Python's warning filters belong to the whole process: one thread at a time may change them.
@@ -98,7 +98,7 @@ def _integers(image: Image.Image, data: bytes) -> npt.NDArray[np.integer[Any]] |
 def orientation(image: Image.Image, data: bytes = b"eXIf") -> int:
     """EXIF orientation, 1 to 8; 1 is upright."""
     # Pillow turns TIFF upright itself, and decodes a whole PNG to look for EXIF behind its pixels.
-    without = image.format == "PNG" and not re.search(b"eXIf|Raw profile type exif", data)
+    without = image.format == "PNG" and not any(mark in data for mark in _PNG_EXIF)
     if image.format != "TIFF" and not without:
         with contextlib.suppress(Exception):  # damaged metadata is no reason to refuse an image
             found = image.getexif().get(_ORIENTATION, 1)

@@ -12,7 +12,7 @@ import stat
 import string
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote_to_bytes, urlsplit
+from urllib.parse import unquote_to_bytes
 from urllib.request import url2pathname
 
 from rfhosted.errors import ImageError
@@ -22,6 +22,7 @@ _LARGEST = 1 << 30  # bytes; a larger file is no photo and must not fill the mem
 _AROUND = string.whitespace + "\"'`<>“”„«»\u2018\u2019\xa0\u200b\u200e\u202a\u202c\ufeff"
 #: How JPEG, PNG, GIF, WebP and TIFF files begin in base64.
 _BASE64 = re.compile(rb"(?:/9j/|iVBORw0K|R0lGOD|UklGR|SUkqA|TU0AK)[A-Za-z0-9+/\s]{16,}={0,2}\s*")
+_FILE_URL = re.compile(r"file:(//[^/]*)?", re.IGNORECASE)  # urlsplit refuses some texts
 _ASYNC = "{} is read asynchronously. Await it first: predict(await file.read())."
 
 
@@ -62,14 +63,14 @@ def _from_text(text: str) -> bytes:
     plain = bare(text)
     if plain[:5].lower() == "data:":
         return _from_data_uri(plain)
-    is_file_url = plain[:5].lower() == "file:"
-    path = url2pathname(urlsplit(plain).path) if is_file_url else plain
+    file_url = _FILE_URL.match(plain)
+    path = url2pathname(plain[file_url.end() :]) if file_url else plain
     found = _existing(text) or _existing(path)
     data = None if found else _from_base64(plain.encode("ascii", "replace"))
     if data is not None:
         return data
     scheme = re.match(r"([a-z][a-z0-9+.-]{1,20})://", plain, re.IGNORECASE)
-    if scheme and not found and not is_file_url:
+    if scheme and not found and not file_url:
         raise ImageError(
             f"Images are not read from {scheme[1].lower()}:// addresses",
             advice="Download the file first, or pass an http or https URL.",

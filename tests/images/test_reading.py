@@ -10,6 +10,8 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from rfhosted import ImageError
 from rfhosted.images.reading import bare, read
@@ -282,6 +284,18 @@ def test_an_error_does_not_show_what_may_be_a_key(text) -> None:
         read(text)
     assert KEY not in str(caught.value)
     assert caught.value.__context__ is None
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.sampled_from(["", "file:", "file://", "data:", "data:;base64,", "~", "s3://", "/9j/", '"']),
+    st.one_of(st.text(), st.text("[]:/@#?%~\\\"' 0aZ=+")),
+)
+def test_any_text_ends_in_bytes_or_an_image_error(start, text) -> None:
+    try:
+        assert isinstance(read(start + text), bytes)
+    except ImageError as error:
+        assert str(error).isprintable()  # noqa: PT017 - not every text raises
 
 
 def test_urls_are_told_from_paths() -> None:

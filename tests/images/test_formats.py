@@ -91,7 +91,7 @@ def test_a_format_of_a_plug_in_is_opened_once_it_is_registered(monkeypatch) -> N
 
 
 @pytest.mark.parametrize("error", [RuntimeError("a" * 5000), NotImplementedError(), MemoryError()])
-def test_any_error_of_a_decoder_is_told_in_few_words(error) -> None:
+def test_any_error_of_a_decoder_has_few_words(error) -> None:
     explained = explain(error)
     assert isinstance(explained, ImageError)
     assert len(str(explained)) < 400

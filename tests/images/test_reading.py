@@ -298,7 +298,7 @@ def test_any_text_ends_in_bytes_or_an_image_error(start, text) -> None:
         assert str(error).isprintable()  # noqa: PT017 - not every text raises
 
 
-def test_urls_are_told_from_paths() -> None:
+def test_urls_differ_from_paths() -> None:
     for image in (
         "https://example.com/a.jpg",
         "HTTP://example.com/a",

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rfhosted.display import html
+from rfhosted.display.annotate import omissions
 from rfhosted.display.tables import Row, Table, html_table, text_table, unfolding_table
-from rfhosted.display.units import counted, kilobytes, milliseconds
+from rfhosted.display.units import counted, kilobytes, milliseconds, percent
 from rfhosted.hosted import Task
 from rfhosted.images.upload import scaled
 from rfhosted.outputs import matching
@@ -62,7 +63,7 @@ class Comparison(Table):
     def summary(self) -> str:
         """The result in a few words: ``83% agreement: 5 in both, 1 only in A, 0 only in B``."""
         return (
-            f"{self.agreement:.0%} agreement: {len(self.both)} in both,"
+            f"{percent(self.agreement)} agreement: {len(self.both)} in both,"
             f" {len(self.only_a)} only in A, {len(self.only_b)} only in B"
         )
 
@@ -330,7 +331,8 @@ def _side(prediction: Prediction) -> dict[str, str]:
 def _figure(name: str, prediction: Prediction, max_bytes: int, max_side: int) -> str:
     alt = f"{name}: image with the result of {prediction.task}: {prediction.summary()}"
     source = html.jpeg_data_uri(prediction.draw(max_side=max_side), max_bytes)
-    caption = html.caption_lines([name, *prediction.caption()[:2]])  # the rest is in the table
+    notes = [*prediction.notes, *omissions(getattr(prediction, "objects", ()))]
+    caption = html.caption_lines([name, *prediction.caption()[:2]], notes)  # more is in the table
     return f"""\
 <figure style="margin:0;flex:1 1 200px;min-width:0">
 {html.image_tag(source, alt)}

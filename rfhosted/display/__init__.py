@@ -1,1 +1,1 @@
-"""What a notebook shows: drawn images, labels, HTML and plots. Nothing here sends or parses."""
+"""What a notebook shows: drawn images, tables, HTML, plots. Nothing here sends or parses."""

@@ -68,12 +68,12 @@ def draw_objects(
     chosen = _default_layers(objects) if layers is None else _checked_layers(layers)
     if line_width is not None:
         check_whole("line_width", line_width, "pixels", most=_WIDEST_LINE)
-    for name, value in (("labels", labels), ("confidences", confidences)):
-        if not isinstance(value, (bool, np.bool_)):
-            raise TypeError(f"{name} is True or False, not {value!r}.")
+    _check_flags(labels=labels, confidences=confidences)
     if not objects:
         return image.copy()
-    width = line_width or math.ceil(side(image.size) / (500 if len(objects) > CROWD else 330))
+    width = int(line_width or 0) or math.ceil(
+        side(image.size) / (500 if len(objects) > CROWD else 330)
+    )
     shown = sorted(_drawn(objects), key=_area, reverse=True)  # small objects on top
     scene: Pixels = np.array(image)[:, :, ::-1].copy()  # supervision paints BGR
     painter = _Painter(shown, original, image.size, width)
@@ -126,6 +126,12 @@ def _checked_layers(layers: Collection[str] | str) -> set[str]:
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise ValueError(f"There is no layer {name!r}, only {known}{hint}")
     return chosen
+
+
+def _check_flags(**flags: bool) -> None:
+    for name, value in flags.items():
+        if not isinstance(value, (bool, np.bool_)):
+            raise TypeError(f"{name} is True or False, not {value!r}.")
 
 
 def _area(item: Detection) -> float:
@@ -245,6 +251,7 @@ def draw_class_map(
 
     Pixels of the background, and of ids without a name (void), stay as they are.
     """
+    _check_flags(labels=labels)
     counts = np.bincount(class_ids.ravel(), minlength=256)
     shown = [int(i) for i in np.argsort(-counts, kind="stable") if counts[i] and i in names]
     shown = [i for i in shown if i != background]

@@ -290,6 +290,14 @@ def test_both_images_have_a_description_and_few_bytes():
     assert all(len(decoded(i["src"])[0]) <= 8_000 for i in Tree(small).all("img"))
 
 
+def test_each_image_has_the_notes_of_its_prediction(monkeypatch):
+    monkeypatch.setattr("rfhosted.display.annotate.MOST_DRAWN_OBJECTS", 2)
+    p = objects(*[thing()] * 3, notes=("A note.",))
+    tree = Tree(compare(p, p.filter(classes="cat")).html())
+    assert tree.text["figcaption"].count("A note.") == 2
+    assert tree.text["figcaption"].count("2 objects of the highest confidence, of 3") == 1
+
+
 def test_both_images_have_the_same_colours():
     a = thing("dog", (10, 10, 90, 70))
     other = objects(thing("cat", (0, 0, 5, 5)), a)

@@ -18,6 +18,7 @@ from rfhosted.display.palette import colour
 from rfhosted.hosted import COCO_KEY_POINTS
 from rfhosted.outputs.values import ClassScore, KeyPoint, Polygon
 from support.drawing import GREY, bounds, crowd, grey, of_colour, painted, pixels, ring, thing
+from support.predictions import objects
 
 # Boxes
 
@@ -329,6 +330,22 @@ def test_arguments_that_make_no_sense_are_named(wrong):
 def test_the_number_of_bars_is_a_whole_number(wrong):
     with pytest.raises((TypeError, ValueError), match="top is a whole number of classes"):
         draw_scores(grey((100, 80)), [], top=wrong)
+
+
+def test_labels_of_a_class_map_are_on_or_off():
+    with pytest.raises(TypeError, match="labels is True or False"):
+        draw_class_map(grey((8, 8)), np.ones((8, 8), np.uint8), {1: "dog"}, 0, labels="no")
+
+
+def test_numbers_of_numpy_are_numbers():
+    found, size, one = [thing()], (100, 80), np.int64(1)
+    for line in (np.int64(7), np.uint8(7)):
+        wide = draw_objects(grey(size), found, size, line_width=line, labels=np.True_)
+        assert (pixels(wide) == pixels(draw_objects(grey(size), found, size, line_width=7))).all()
+    assert draw_scores(grey(size), [ClassScore("dog", 0, 0.9)], top=one).height > 80
+    boxes = objects(thing(), thing())
+    assert max(boxes.draw(max_side=np.int32(50)).size) == 50
+    assert "first 1 of 2 rows" in boxes.html(table_rows=one, max_bytes=np.int64(9999))
 
 
 # Semantic segmentation

@@ -33,22 +33,18 @@ _SKIPS_PIXELS = 2.5
 #: Set when nobody waits for the result of this thread's work any more.
 abandoned: ContextVar[threading.Event | None] = ContextVar("abandoned", default=None)
 _loading = threading.Lock()
-#: More at a time would be no faster on two cores, and one run of u2netp takes 0.3 GB.
-_turns = threading.BoundedSemaphore(2)
-
-
 #: By process and name: the threads of a session do not exist in a forked child.
 _sessions: dict[tuple[int, str], Any] = {}
 
 
-def _renew_locks() -> None:
-    """Replace the locks in a forked child, where nobody releases what other threads held."""
-    global _loading, _turns
-    _loading, _turns = threading.Lock(), threading.BoundedSemaphore(2)
+def _renew_lock() -> None:
+    """Replace the lock in a forked child, where nobody releases what another thread held."""
+    global _loading  # noqa: PLW0603  # a fork changes what the module holds
+    _loading = threading.Lock()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_locks)
+    os.register_at_fork(after_in_child=_renew_lock)
 
 
 def labels(name: str) -> list[str]:
@@ -82,12 +78,11 @@ def _load(name: str) -> Any:
 
 def _run(name: str, batch: npt.NDArray[Any]) -> Any:
     model = session(name)
-    with _turns:
-        ended = abandoned.get()
-        # C++ that runs when Python ends aborts the process; its main thread ends first.
-        if (ended and ended.is_set()) or not threading.main_thread().is_alive():
-            raise BusyError
-        return model.run(None, {model.get_inputs()[0].name: batch})
+    ended = abandoned.get()
+    # C++ that runs when Python ends aborts the process; its main thread ends first.
+    if (ended and ended.is_set()) or not threading.main_thread().is_alive():
+        raise BusyError
+    return model.run(None, {model.get_inputs()[0].name: batch})
 
 
 def _one_more_output(tensor: str) -> bytes:

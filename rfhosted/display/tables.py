@@ -70,9 +70,8 @@ class Table:
             raise ImportError(
                 "to_pandas needs pandas, which is not installed: pip install 'rfhosted[lab]'"
             ) from error
-
         rows = self.rows()
-        return pd.DataFrame(rows or [self._example_row()]).iloc[: len(rows)]
+        return pd.DataFrame(rows) if rows else pd.DataFrame([self._example_row()]).head(0).copy()
 
     def __repr__(self) -> str:
         rows = self._readable()

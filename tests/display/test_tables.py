@@ -49,6 +49,13 @@ def test_a_data_frame_of_nothing_has_the_columns_and_their_types():
     assert none["e2e"].mean() != none["e2e"].mean()  # NaN
 
 
+@pytest.mark.parametrize("count", [0, 3])
+def test_a_data_frame_can_be_changed(count):
+    frame = Latencies(count).to_pandas()
+    frame["e2e_ms"] = 1000 * frame["e2e"]  # pandas warns where it is a part of another
+    assert len(frame) == count
+
+
 def test_without_pandas_the_error_says_how_to_get_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(ImportError, match=r"pip install 'rfhosted\[lab\]'"):

@@ -191,7 +191,7 @@ def test_panel_comparison(scripted, snapshot):
 def test_notices(scripted, snapshot):
     state = explored(scripted, spawn=(threads := Threads())).state
     notices = []
-    state.observe(lambda _: notices.append(re.sub(r"\d+ ms", "5 ms", state.notice)))
+    state.observe(lambda _: notices.append(re.sub(r"[\d.,]+ ms", "5 ms", state.notice)))
     for run in (state.run, state.run_both_versions, state.run_half_size, state.run_sweep):
         run()
         assert state.wait(20)

@@ -9,6 +9,7 @@ from rfhosted import hosted
 from rfhosted.display import html
 from rfhosted.display.annotate import LAYERS
 from rfhosted.display.tables import html_table
+from rfhosted.display.units import kilobytes
 from rfhosted.endpoints.call import Prepared
 from rfhosted.errors import HostedError
 from rfhosted.explorer import options
@@ -105,7 +106,7 @@ def plan(state: ExplorerState) -> str:
         return small("Estimating the request size …")
     upload, version = planned.upload, planned.route.version
     limit = hosted.REQUEST_LIMITS[version]
-    size = f"{upload.nbytes / 1000:,.0f} kB of {limit / 1_000_000:.0f} MB"
+    size = f"{kilobytes(upload.nbytes)} of {limit / 1_000_000:.0f} MB"
     width, height = upload.size
     price = "spends credits of your workspace" if state.spends_credits else "spends no credits"
     remark = f"Image: {width} x {height} pixels, {upload.changes}. Run {price}."

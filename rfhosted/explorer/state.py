@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from rfhosted import hosted
 from rfhosted.comparison.comparison import Comparison, compare
 from rfhosted.comparison.size_sweep import Sweep, sweep
+from rfhosted.display.units import milliseconds
 from rfhosted.endpoints.call import Call
 from rfhosted.errors import ModelNotFoundError
 from rfhosted.explorer import code_export, options
@@ -410,8 +411,8 @@ class ExplorerState:
             return (Event.ACTIVITY,)
         response = self.response = sent.responses[-1]
         if not sent.error:
-            milliseconds = response.prediction.timing.e2e * 1000
-            self.notice = f"Response received in {milliseconds:.0f} ms."
+            time = milliseconds(response.prediction.timing.e2e)
+            self.notice = f"Response received in {time}."
         if len(sent.responses) == 1:
             return Event.RESPONSE, Event.ACTIVITY
         self.pinned = sent.responses[0]

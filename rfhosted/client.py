@@ -324,7 +324,7 @@ class Client:
         own_model = self.has_key and route.is_billable and route.name == route.model
         # An image smaller than any model's input is sent as it is, whatever the platform says.
         if known is None and ask and own_model and max(image.size) > 320:
-            known = self._sizes.ask(self.transport, self._key, self.region, route.model)
+            known = self._sizes.look_up(self.transport, self._key, self.region, route.model)
         return known or hosted.DEFAULT_IMAGE_SIZE
 
     def _notes(self, route: Route, reply: Reply) -> tuple[str, ...]:

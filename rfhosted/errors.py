@@ -45,11 +45,11 @@ class HostedError(Exception):
         server_message: str | None = None,
         advice: str | None = None,
     ) -> None:
-        self.message = message
+        self.message = one_line(message)
         self.status = status
         self.server_message = one_line(server_message or "", _LONGEST_SERVER_MESSAGE) or None
         self.advice = advice or self.advice_by_default
-        super().__init__(message)
+        super().__init__(self.message)
 
     def __str__(self) -> str:
         code = f" (HTTP {self.status})" if self.status else ""

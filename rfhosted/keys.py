@@ -13,6 +13,7 @@ import sys
 import threading
 from pathlib import Path
 from typing import NoReturn
+from urllib.parse import quote
 
 from rfhosted.errors import AuthenticationError
 
@@ -60,10 +61,10 @@ class ApiKey:
         """
         if len(self.__secret) < _SHORTEST_SECRET:
             return text
-        escaped = any(mark in text for mark in _ESCAPES)
-        for form in _forms(self.__secret):
-            if escaped or form in text:
-                text = _spelled(form).sub("***", text)
+        for form in _other_forms(self.__secret):
+            text = text.replace(form, "***")
+        if self.__secret in text or any(mark in text for mark in _ESCAPES):
+            text = _spelled(self.__secret).sub("***", text)
         return text
 
     def __bool__(self) -> bool:
@@ -124,32 +125,32 @@ def _read(secret: object) -> tuple[str, Exception | None]:
 
 
 @functools.cache
-def _forms(secret: str) -> list[str]:
-    """The key, and what it is in UTF-16, in hexadecimal and at each place of a base64 text."""
+def _other_forms(secret: str) -> frozenset[str]:
+    """The key in UTF-16, in hexadecimal, and at each place of a base64 text."""
     raw = secret.encode()
-    forms = [secret, "\0".join(secret), raw.hex(), raw.hex().upper()]
+    forms = {"\0".join(secret), raw.hex(), raw.hex().upper()}
     for before in range(3):
         encoded = base64.b64encode(bytes(before) + raw).decode()
         # Without the characters that the neighbours of the key have a part in.
         core = encoded[-(-before * 8 // 6) : (before + len(raw)) * 8 // 6]
-        forms += dict.fromkeys((core, core.replace("+", "-").replace("/", "_")))
-    return forms
+        forms |= {core, core.replace("+", "-").replace("/", "_"), quote(core, safe="")}
+    return frozenset(forms)
 
 
 @functools.cache
-def _spelled(form: str) -> re.Pattern[str]:
-    """A text of ASCII, whichever of its characters are escaped: ``a``, ``%61``, ``&#x61;``."""
-    return re.compile("".join(map(_spelled_character, form)))
+def _spelled(secret: str) -> re.Pattern[str]:
+    """The key, whichever of its characters are escaped for a URL, HTML or JSON."""
+    return re.compile("".join(map(_spelled_character, secret)))
 
 
 def _spelled_character(character: str) -> str:
-    code = "".join(f"[{d}{d.upper()}]" for d in f"{ord(character):02x}")
+    itself = re.escape(character)
+    code = "".join(f"[{digit}{digit.upper()}]" for digit in f"{ord(character):02x}")
     names = [name for name, text in html.entities.html5.items() if text == character]
     entity = "|".join([f"#0{{0,6}}{ord(character)};?", f"#[xX]0{{0,6}}{code};?", *names])
-    itself = re.escape(character)
-    # Escapes may be escaped again. All repeats have an end, to stay linear.
+    # Escapes may be escaped again. All repeats have an end, and what fails fails at once.
     return (
-        rf"(?:{itself}|%(?:25){{0,4}}{code}|\\\\{{0,3}}(?:u00{code}|x{code}|{itself})"
+        rf"(?:{itself}|%(?:{code}|(?:25){{1,4}}{code})|\\\\{{0,3}}(?:u00{code}|x{code}|{itself})"
         rf"|&(?:amp;){{0,4}}(?:{entity}))"
     )
 

@@ -169,9 +169,16 @@ class _Response(http.client.HTTPResponse):
                 raise http.client.HTTPException("too many interim responses")
             self.headers = None  # type: ignore[assignment]  # begin anew
             super().begin()
+        # Two lengths: someone on the way may have taken the other.
         two_lengths = self.chunked and self.headers.get("Content-Length")
         if interim or two_lengths or self.status in (101, 204, 205, 304):
             self.will_close = True
+
+    def _read_next_chunk_size(self) -> int:
+        size: int = super()._read_next_chunk_size()  # type: ignore[misc]  # private
+        if size < 0:  # would read without an end
+            raise http.client.HTTPException("a chunk of negative size")
+        return size
 
 
 class _Watched:

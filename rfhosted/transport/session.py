@@ -20,6 +20,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 import requests
 from urllib3.exceptions import HTTPError as Urllib3Error
+from urllib3.exceptions import LocationValueError
 from urllib3.util.retry import Retry
 
 from rfhosted.errors import (
@@ -91,6 +92,10 @@ _BAD_PROXY = _Failure(
     again=True,
     advice="Check HTTP_PROXY, HTTPS_PROXY and ALL_PROXY, or name the host in NO_PROXY.",
 )
+_BAD_URL = _Failure(
+    "its URL is invalid, or that of a proxy of the environment",
+    advice="Check the URL, and HTTP_PROXY, HTTPS_PROXY and ALL_PROXY.",
+)
 #: Class of an error, a part of its text -> what happened; the first that fits. ``{}`` stands for
 #: the words of the operating system.
 _EXPLAINED: tuple[tuple[type[BaseException], str, _Failure], ...] = (
@@ -129,6 +134,9 @@ _EXPLAINED: tuple[tuple[type[BaseException], str, _Failure], ...] = (
             advice="Check the spelling of the address, and the network.",
         ),
     ),
+    (requests.exceptions.InvalidURL, "", _BAD_URL),
+    (requests.exceptions.InvalidSchema, "", _BAD_URL),
+    (LocationValueError, "", _BAD_URL),
     (requests.exceptions.ReadTimeout, "", _Failure("no response in time")),
     (requests.exceptions.ConnectionError, "", _Failure("{}", again=True)),
 )
@@ -243,9 +251,12 @@ class Transport:
         with Try(seconds, stop, hide) as attempt:
             outcome = self._exchange(call, attempt, largest)
             for _ in range(limits.MOST_REDIRECTS if follow else 0):
-                if isinstance(outcome, _Failure) or not (target := outcome.headers.get("location")):
+                if isinstance(outcome, _Failure) or "location" not in outcome.headers:
                     break
-                call = _image_request(urljoin(call.url, target), call)
+                try:
+                    call = _image_request(urljoin(call.url, outcome.headers["location"]), call)
+                except ValueError:
+                    return _Failure("it leads to an invalid URL")
                 outcome = self._exchange(call, attempt, largest)
         if isinstance(outcome, Reply):
             return outcome

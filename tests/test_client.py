@@ -444,3 +444,9 @@ def test_arguments_of_another_type_are_named(bad) -> None:
 
 def test_an_endless_timeout_is_a_long_one(scripted, images) -> None:
     assert client(scripted, timeout=float("inf")).predict(images / "one.jpg", "a/1").rows() == []
+
+
+def test_earlier_names_of_fields_are_kept(scripted, images) -> None:
+    prediction = client(scripted).predict(images / "one.jpg", "a/1")
+    assert prediction.picture is prediction.source_image
+    assert prediction.found is prediction.objects

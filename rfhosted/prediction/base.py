@@ -66,6 +66,11 @@ class Prediction(Table):
     _terminal_rows = 10
 
     @property
+    def picture(self) -> SourceImage:
+        """The earlier name of ``source_image``."""
+        return self.source_image
+
+    @property
     def image(self) -> Image.Image:
         """The image: PIL RGB, upright, original size."""
         return self.source_image.full

@@ -52,6 +52,11 @@ class _Objects(Prediction):
         )
         return found
 
+    @property
+    def found(self) -> tuple[Detection, ...]:
+        """The earlier name of ``objects``."""
+        return self.objects
+
     def _masks(self) -> Any:
         return None
 

@@ -207,7 +207,7 @@ class Client:
             ask_platform: Whether the model's input size may be looked up on the platform.
 
         Raises:
-            HostedError: What can be told before sending.
+            HostedError: What is known to fail before sending.
             ValueError, TypeError: An argument makes no sense.
         """
         call = call if isinstance(call, Call) else Call(call)

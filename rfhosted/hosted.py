@@ -1,7 +1,8 @@
 """Facts about Roboflow's hosted API, as data: hosts, limits, defaults and public model names.
 
-Nothing here sends, decodes or draws; every other module asks this one. Sources: docs.roboflow.com
-(deploy/serverless, deployment/roboflow-cloud) and the open-source server, roboflow/inference 1.8.3.
+Nothing here sends, decodes or draws; the other modules read their facts here. Sources:
+docs.roboflow.com (deploy/serverless, deployment/roboflow-cloud) and the open-source server,
+roboflow/inference 1.8.3.
 """
 
 from __future__ import annotations
@@ -205,7 +206,7 @@ def task_of(model_id: str) -> Task | None:
 
 
 def is_v2_only(model_id: str) -> bool:
-    """Whether the id belongs to a family that v1 never served and the image route cannot ask."""
+    """Whether v1 never served the model's family, so that the image route cannot call it."""
     workspace, _, slug = model_id.partition("/")
     return workspace in V2_ONLY_PROJECTS or slug.endswith("-depth")
 

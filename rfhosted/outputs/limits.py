@@ -1,7 +1,7 @@
 """What is taken from one response at most: far more than any real model outputs.
 
 A response above a limit is shown in part, with a note that says so, or refused. Memory and time
-then depend on the size of the response alone, never on a number that stands in it.
+then depend on the size of the response alone, never on a number inside it.
 """
 
 #: Characters of a text from a server: class names, messages.

@@ -358,7 +358,7 @@ def _pause(outcome: Reply | _Failure, failed: list[str]) -> float | None:
 
 
 def _retry_after(reply: Reply) -> float | None:
-    """Seconds that the server asks to wait, a day at most; None where it does not."""
+    """Seconds that the server wants before a retry, a day at most; None where it names none."""
     try:
         asked = Retry().parse_retry_after(reply.headers["retry-after"])
     except (KeyError, Urllib3Error, ValueError, TypeError, OverflowError):
@@ -392,7 +392,7 @@ def _error(
     error = error_for(outcome.status, hide(_server_message(outcome.body)))
     asked = _retry_after(outcome) or 0
     if asked > _LONGEST_PAUSE:
-        error.advice = f"The server asks to wait {asked:.0f} s: try again then."
+        error.advice = f"The server requires a pause of {asked:.0f} s: try again then."
     elif times:
         error.message += times
     return error

@@ -134,13 +134,14 @@ def parse(
     reader = _Reader(raw, image_size, sent_size)
     try:
         found = _task_of(raw)
+        label = raw.get("simulated")
         if not (found and task and found != task):
             settled = found or task or Task.OBJECT_DETECTION
             return Parsed(
                 settled,
                 reader.read(settled),
                 wire.seconds_of(raw.get("time")),
-                response.text(raw.get("simulated")),
+                response.text(label) if isinstance(label, str) else None,
                 reader.left_out.notes(),
             )
         problem = _mismatch(raw, found, task)

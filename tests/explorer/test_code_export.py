@@ -63,7 +63,7 @@ def test_a_file_that_is_sent_as_it_is(task, version, server):
 
 
 @needs_curl
-@pytest.mark.parametrize("version", ["v1", "v2"])
+@pytest.mark.parametrize("version", [pytest.param("v1", marks=pytest.mark.slow), "v2"])
 @pytest.mark.parametrize("task", Task)
 def test_an_image_that_is_scaled_first(task, version, server):
     client, filters = Client(), {"confidence": 0.2, "classes": None}

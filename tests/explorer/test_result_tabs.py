@@ -56,7 +56,7 @@ def test_a_typed_key_is_in_no_widget(case):
     assert case.state.problem is None
 
 
-@pytest.mark.parametrize("noisy", [False, True])
+@pytest.mark.parametrize("noisy", [False, pytest.param(True, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("task", Task)
 def test_a_saved_panel_is_small(task, noisy):
     made = explored(model=None, picture=SAMPLES[task])

@@ -31,7 +31,9 @@ def server():
 
 
 @needs_curl
-@pytest.mark.parametrize("kind", ["sample", "path", "pixels"])
+@pytest.mark.parametrize(
+    "kind", ["sample", *(pytest.param(k, marks=pytest.mark.slow) for k in ("path", "pixels"))]
+)
 @pytest.mark.parametrize("version", ["v1", "v2"])
 @pytest.mark.parametrize("task", Task)
 def test_the_code_gives_the_result(task, version, kind, server):

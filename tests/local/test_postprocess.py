@@ -251,7 +251,9 @@ def test_requests_at_once_do_not_disturb_each_other(server) -> None:
 
 
 @pytest.mark.parametrize("task", Task)
-@pytest.mark.parametrize("size", [(1, 1), (1, 900), (900, 1), (3000, 2)])
+@pytest.mark.parametrize(
+    "size", [(1, 1), pytest.param((1, 900), marks=pytest.mark.slow), (900, 1), (3000, 2)]
+)
 def test_odd_sizes(server, task, size) -> None:
     file = io.BytesIO()
     Image.new("RGB", size, "white").save(file, "PNG")

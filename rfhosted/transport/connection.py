@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import http.client
 import ipaddress
@@ -212,7 +213,7 @@ class _Watched:
 
     def _connected(self, attempt: Try) -> socket.socket:
         addresses = attempt.look_up(self._dns_host.strip("[]"), self.port)
-        problem = OSError("the host has no address")
+        problem = OSError(errno.EADDRNOTAVAIL, "the host has no address")
         for i, (family, kind, protocol, _, address) in enumerate(addresses):
             sock = socket.socket(family, kind, protocol)
             try:

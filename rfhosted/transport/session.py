@@ -326,8 +326,10 @@ def _image_request(url: str, before: requests.Request | None = None) -> requests
     if parts.username or parts.password:
         names = unquote(parts.username or ""), unquote(parts.password or "")
         login = requests.auth.HTTPBasicAuth(*(name.encode() for name in names))
-    elif before and parts.netloc == urlsplit(before.url).netloc.rpartition("@")[2]:
-        login = before.auth
+    elif before:
+        host = urlsplit(before.url).netloc.rpartition("@")[2]
+        same = parts.netloc == host and parts.scheme in ("https", urlsplit(before.url).scheme)
+        login = before.auth if same else None
     return requests.Request("GET", url, headers=_HEADERS, auth=login)
 
 
@@ -347,23 +349,23 @@ def _pieces(raw: Any, attempt: Try, most: int) -> Iterator[bytes]:
 def _pause(outcome: Reply | _Failure, failed: list[str]) -> float | None:
     """Seconds to wait before another try; None for no other try."""
     if isinstance(outcome, _Failure):
-        asked, again = None, outcome.again
+        wanted, again = None, outcome.again
     else:
-        asked = _retry_after(outcome)
+        wanted = _retry_after(outcome)
         again = outcome.status in _RETRIED and failed.count("502") <= 1
-    if not again or (asked or 0) > _LONGEST_PAUSE:
+    if not again or (wanted or 0) > _LONGEST_PAUSE:
         return None
     doubled = min(_LONGEST_BACKOFF, _FIRST_BACKOFF * 2 ** (len(failed) - 1))
-    return asked or doubled + random.random() * _JITTER  # noqa: S311 - no secret is made of it
+    return wanted or doubled + random.random() * _JITTER  # noqa: S311 - no secret is made of it
 
 
 def _retry_after(reply: Reply) -> float | None:
-    """Seconds that the server wants before a retry, a day at most; None where it names none."""
+    """Seconds that the server wants a pause of, a day at most; None where it wants none."""
     try:
-        asked = Retry().parse_retry_after(reply.headers["retry-after"])
+        wanted = Retry().parse_retry_after(reply.headers["retry-after"])
     except (KeyError, Urllib3Error, ValueError, TypeError, OverflowError):
         return None
-    return float(min(asked, _LONGEST_TRY))
+    return float(min(wanted, _LONGEST_TRY))
 
 
 def _explain(error: BaseException, *, responded: bool) -> _Failure:
@@ -390,9 +392,9 @@ def _error(
         message = f"No response from {host}: {outcome.reason}{times}"
         return outcome.kind(message, advice=outcome.advice)
     error = error_for(outcome.status, hide(_server_message(outcome.body)))
-    asked = _retry_after(outcome) or 0
-    if asked > _LONGEST_PAUSE:
-        error.advice = f"The server requires a pause of {asked:.0f} s: try again then."
+    wanted = _retry_after(outcome) or 0
+    if wanted > _LONGEST_PAUSE:
+        error.advice = f"The server wants a pause of {wanted:.0f} s: try again then."
     elif times:
         error.message += times
     return error

@@ -1,4 +1,4 @@
-"""One thread keeps everyone's deadlines."""
+"""One thread keeps all deadlines."""
 
 from __future__ import annotations
 
@@ -18,10 +18,12 @@ def test_each_is_called_in_its_time_and_a_cleared_one_never() -> None:
         set_deadline(name, seconds, lambda n=name: called.setdefault(n, time.monotonic() - began))
     clear_deadline("cleared")
     clear_deadline("unknown")
-    time.sleep(0.7)
+    last = threading.Event()
+    set_deadline("last", 0.5, last.set)
+    assert last.wait(60)
     assert list(called) == ["now", "soon", "late"]
     for name, seconds in (("now", 0.0), ("soon", 0.1), ("late", 0.4)):
-        assert seconds <= called[name] <= seconds + 0.25
+        assert called[name] >= seconds
 
 
 def test_many_take_one_thread() -> None:
@@ -37,7 +39,7 @@ def test_one_that_is_set_after_quiet_is_kept() -> None:
     set_deadline("a", 0.01, lambda: None)
     time.sleep(0.1)
     set_deadline("b", 0.05, reached.set)
-    assert reached.wait(2)
+    assert reached.wait(60)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
@@ -48,6 +50,6 @@ def test_a_forked_child_keeps_its_own() -> None:
     if child == 0:
         reached = threading.Event()
         set_deadline("child", 0.05, reached.set)
-        os._exit(0 if reached.wait(5) else 1)
+        os._exit(0 if reached.wait(60) else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     clear_deadline("parent")

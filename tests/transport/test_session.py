@@ -1,4 +1,4 @@
-"""Retries, deadlines and errors against a server that misbehaves by script."""
+"""Retries, deadlines and errors, against a server that behaves badly by script."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from rfhosted.transport.session import Transport
 from support.recordings import recordings
 from support.scripted import Response
 
-REFUSALS = [r for r in recordings() if r.status >= 400 and r.body]
+ERRORS = [r for r in recordings() if r.status >= 400 and r.body]
 
 
 @pytest.fixture(autouse=True)
@@ -38,8 +38,8 @@ def send(url: str, *, timeout=5.0, retries=3, key=None, in_header=False):
     return Transport().send(request, key, timeout=timeout, retries=retries)
 
 
-@pytest.mark.parametrize("recording", REFUSALS, ids=lambda r: r.name)
-def test_recorded_refusals_become_the_right_error(scripted, recording) -> None:
+@pytest.mark.parametrize("recording", ERRORS, ids=lambda r: r.name)
+def test_recorded_errors_become_the_right_error(scripted, recording) -> None:
     scripted.respond(Response(recording.body, recording.status))
     expected = {
         400: errors.InvalidRequestError,
@@ -61,8 +61,8 @@ def test_recorded_refusals_become_the_right_error(scripted, recording) -> None:
     assert type(error) is expected
     assert error.status == recording.status
     assert error.advice in str(error)
-    said = recording.json
-    words = said.get("message") or said["detail"]
+    body = recording.json
+    words = body.get("message") or body["detail"]
     if isinstance(words, str):
         assert error.server_message == words[:300]
     else:  # a 422 names each parameter
@@ -172,24 +172,24 @@ def test_a_connection_that_was_never_made_is_tried_again(pauses) -> None:
     assert caught.value.__cause__ is None
 
 
-def test_hanging_up_before_an_answer_is_tried_again(scripted) -> None:
+def test_hanging_up_before_a_response_is_tried_again(scripted) -> None:
     scripted.respond(Response(status=0), Response())
     assert send(scripted.url).status == 200
 
 
-def test_an_answer_cut_off_is_not(scripted) -> None:
+def test_a_response_cut_off_is_not(scripted) -> None:
     scripted.respond(Response(b"x" * 1000, cut=500))
     with pytest.raises(errors.UnreachableError, match="cut off"):
         send(scripted.url)
     assert len(scripted.received) == 1
 
 
-def test_a_slow_answer_ends_at_the_timeout(scripted) -> None:
-    scripted.respond(Response(delay=3))
+def test_a_slow_response_ends_at_the_timeout(scripted) -> None:
+    scripted.respond(Response(delay=20))
     began = time.monotonic()
     with pytest.raises(errors.UnreachableError, match=r"0\.5 s"):
         send(scripted.url, timeout=0.5)
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 15
     assert len(scripted.received) == 1
 
 
@@ -200,7 +200,7 @@ def test_a_drip_does_not_outlive_the_timeout(scripted, close) -> None:
     began = time.monotonic()
     with pytest.raises(errors.UnreachableError, match=r"0\.6 s"):
         send(scripted.url, timeout=0.6)
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 15
 
 
 def test_a_drip_of_headers_does_not_either() -> None:
@@ -222,7 +222,7 @@ def test_a_drip_of_headers_does_not_either() -> None:
         began = time.monotonic()
         with pytest.raises(errors.UnreachableError, match=r"0\.5 s"):
             send(f"http://127.0.0.1:{server.getsockname()[1]}", timeout=0.5, retries=0)
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 15
         thread.join()
 
 
@@ -242,7 +242,7 @@ def test_connections_are_reused(scripted) -> None:
     assert len(seen) == 1
 
 
-def test_a_proxy_of_the_environment_is_not_asked_for_this_machine(scripted, monkeypatch) -> None:
+def test_a_proxy_of_the_environment_is_not_used_for_loopback(scripted, monkeypatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     assert send(scripted.url).status == 200
 
@@ -260,14 +260,14 @@ def test_where_the_key_goes(scripted) -> None:
     assert "api_key" not in none.query
 
 
-def test_netrc_is_not_asked(scripted, monkeypatch, tmp_path) -> None:
+def test_netrc_is_not_read(scripted, monkeypatch, tmp_path) -> None:
     (tmp_path / "netrc").write_text("machine 127.0.0.1 login a password b")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     send(scripted.url)
     assert "authorization" not in scripted.received[0].headers
 
 
-def test_pictures_from_addresses(scripted, images) -> None:
+def test_images_from_urls(scripted, images) -> None:
     data = (images / "scene.jpg").read_bytes()
     scripted.respond(Response(data, headers={"content-type": "image/jpeg"}))
     assert Transport().download(f"{scripted.url}/a.jpg?sig=s3cret", timeout=5) == data
@@ -314,7 +314,7 @@ def test_user_password_and_path_of_a_url_stay_out_of_errors(scripted) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "reason"),
+    ("response", "reason"),
     [
         (Response(b"no", 404), "404"),
         (Response(b"x" * 2000), "more than 1,000 bytes"),
@@ -322,9 +322,9 @@ def test_user_password_and_path_of_a_url_stay_out_of_errors(scripted) -> None:
         (Response(status=0), "could not be fetched"),
     ],
 )
-def test_addresses_that_give_no_picture_say_why(scripted, monkeypatch, answer, reason) -> None:
+def test_urls_that_give_no_image_say_why(scripted, monkeypatch, response, reason) -> None:
     monkeypatch.setattr("rfhosted.outputs.limits.LARGEST_DOWNLOAD", 1000)
-    scripted.respond(answer)
+    scripted.respond(response)
     with pytest.raises(errors.ImageError, match=reason) as caught:
         Transport().download(f"{scripted.url}/a.jpg?sig=s3cret", timeout=0.5)
     assert "s3cret" not in str(caught.value)
@@ -332,14 +332,33 @@ def test_addresses_that_give_no_picture_say_why(scripted, monkeypatch, answer, r
 
 
 def test_a_request_is_stopped_from_another_thread(scripted):
-    scripted.respond(Response(delay=5))
+    scripted.respond(Response(delay=60))
     stop = Stop()
     threading.Timer(0.3, stop.set).start()
-    began = time.perf_counter()
     with pytest.raises(errors.UnreachableError, match="stopped"):
-        Transport().send(Request(f"{scripted.url}/a/1"), None, timeout=20, retries=3, stop=stop)
-    assert time.perf_counter() - began < 4
+        Transport().send(Request(f"{scripted.url}/a/1"), None, timeout=50, retries=3, stop=stop)
     assert len(scripted.received) == 1
+
+
+@pytest.mark.parametrize(
+    ("target", "sent"),
+    [("/b", True), ("{url}/b", True), ("{other}/b", False), ("//localhost:{port}/b", False)],
+)
+def test_a_login_goes_to_no_other_host(scripted, target, sent) -> None:
+    other = scripted.url.replace("127.0.0.1", "localhost")
+    port = scripted.url.rpartition(":")[2]
+    location = target.format(url=scripted.url, other=other, port=port)
+    scripted.respond(Response(status=302, headers={"location": location}), Response(b"image"))
+    Transport().download(scripted.url.replace("//", "//user:pass@") + "/a", timeout=20)
+    assert ["authorization" in received.headers for received in scripted.received] == [True, sent]
+
+
+def test_netrc_is_not_read_after_a_redirect_either(scripted, monkeypatch, tmp_path) -> None:
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login a password b")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    scripted.respond(Response(status=302, headers={"location": "/b"}), Response(b"image"))
+    Transport().download(f"{scripted.url}/a", timeout=20)
+    assert not any("authorization" in received.headers for received in scripted.received)
 
 
 def test_what_was_stopped_is_not_tried_again(scripted, monkeypatch):

@@ -32,4 +32,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return [*__all__, "__version__"]
+    # What Tab shows first: what can be done. ``__all__`` has the other names.
+    return [*filter(str.islower, __all__), "Client", "HostedError", "__version__"]

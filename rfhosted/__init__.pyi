@@ -1,6 +1,7 @@
-from rfhosted.client import Client as Client, predict as predict
+from rfhosted.client import Client as Client
 from rfhosted.comparison.comparison import Comparison as Comparison, compare as compare
 from rfhosted.comparison.size_sweep import Sweep as Sweep, sweep as sweep
+from rfhosted.default import predict as predict
 from rfhosted.endpoints.call import Call as Call
 from rfhosted.errors import (
     AuthenticationError as AuthenticationError,

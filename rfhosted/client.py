@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 import numbers
 import time
@@ -23,6 +22,7 @@ from rfhosted.transport.request import seconds_of
 from rfhosted.transport.session import Transport
 
 if TYPE_CHECKING:
+    from rfhosted.hosted import RegionName, TaskName, VersionName
     from rfhosted.images.sources import ImageLike, SourceImage
     from rfhosted.images.upload import ImageSize
     from rfhosted.transport.connection import Stop
@@ -69,9 +69,9 @@ class Client:
         self,
         api_key: str | bytes | ApiKey | None = None,
         *,
-        api_version: ApiVersion | str = ApiVersion.V2,
+        api_version: ApiVersion | VersionName = ApiVersion.V2,
         base_url: str | None = None,
-        region: Region | str = Region.US,
+        region: Region | RegionName = Region.US,
         timeout: float = 60.0,
         retries: int = 3,
         transport: SupportsSend | None = None,
@@ -162,8 +162,8 @@ class Client:
         image: ImageLike,
         model: str | None = None,
         *,
-        task: Task | str | None = None,
-        api_version: ApiVersion | str | None = None,
+        task: Task | TaskName | None = None,
+        api_version: ApiVersion | VersionName | None = None,
         image_size: ImageSize = None,
         confidence: float | None = None,
         overlap: float = hosted.DEFAULT_OVERLAP,
@@ -171,11 +171,13 @@ class Client:
         """Send one image to one model.
 
         Args:
-            image: Path, http(s) URL, data URI, bytes, file object, PIL image, or numpy array
-                (height, width, 3) of uint8, RGB.
+            image: Path, http(s) or file URL, data URI, text in base64, bytes, file object, PIL
+                image, or numpy array (height, width, 3) of uint8, RGB.
             model: "project/3", "workspace/slug", a public name ("rfdetr-nano"), or the address of
                 a model's page; None for a default that suits the task, the version and the place.
-            task: What the model outputs; needed where nothing else tells it (own models on v1).
+            task: What the model outputs: "object-detection", "classification",
+                "instance-segmentation", "semantic-segmentation" or "keypoint-detection"; needed
+                where nothing else tells it (own models on v1).
             api_version: "v1" or "v2"; None for the client's.
             image_size: Longest side sent, in pixels, never more than the image's; "original"; or
                 None for the model's input size where it is known, else 1024.
@@ -185,6 +187,10 @@ class Client:
         Raises:
             HostedError: See ``rfhosted.errors``; each says the next step.
             ValueError, TypeError: An argument makes no sense; nothing was sent.
+
+        Example:
+            >>> prediction = rfhosted.predict("dog.jpg", task="object-detection")
+            >>> prediction  # the last line of a cell: the image and a caption
         """
         call = Call(
             model,
@@ -342,27 +348,6 @@ class Client:
             self._noted_v2 = True
             notes.append(_V2_IS_RECOMMENDED)
         return tuple(notes)
-
-
-def predict(image: ImageLike, model: str | None = None, **options: Any) -> Prediction:
-    """``Client().predict``, with one client for all calls, as long as the key is the same.
-
-    Args:
-        image: As ``Client.predict`` takes it.
-        model: As ``Client.predict`` takes it.
-        options: The other arguments of ``Client.predict``.
-    """
-    return default_client().predict(image, model, **options)
-
-
-def default_client() -> Client:
-    """The client that ``predict`` uses: made anew only when another key is found."""
-    return _client_for(find_key())
-
-
-@functools.lru_cache(maxsize=1)
-def _client_for(key: ApiKey | None) -> Client:
-    return Client(key)
 
 
 def _checked_timeout(timeout: float) -> float:

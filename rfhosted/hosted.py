@@ -13,7 +13,7 @@ import json
 import re
 from enum import StrEnum
 from importlib import resources
-from typing import Self
+from typing import Literal, Self, TypeAlias
 from urllib.parse import urlsplit
 
 
@@ -55,6 +55,17 @@ class Region(_Choice):
     US = "us"
     EU = "eu"
 
+
+#: The same as text, for type checkers and for completion in an editor.
+TaskName: TypeAlias = Literal[
+    "object-detection",
+    "classification",
+    "instance-segmentation",
+    "semantic-segmentation",
+    "keypoint-detection",
+]
+VersionName: TypeAlias = Literal["v1", "v2"]
+RegionName: TypeAlias = Literal["us", "eu"]
 
 #: One host for each task. Keypoint detection has no host of its own on v1.
 V1_HOSTS = {

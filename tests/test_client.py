@@ -12,7 +12,6 @@ import pytest
 import responses
 from PIL import Image
 
-import rfhosted
 from rfhosted import Client, errors, hosted
 from rfhosted.endpoints.call import Call
 from rfhosted.hosted import Task
@@ -362,17 +361,6 @@ def test_errors_pickle() -> None:
     again = pickle.loads(pickle.dumps(error))
     assert str(again) == str(error)
     assert (again.status, again.server_message) == (402, "no credits")
-
-
-def test_the_default_client_follows_the_key(monkeypatch) -> None:
-    from rfhosted.client import default_client
-
-    local = default_client()
-    assert local.is_local
-    assert default_client() is local
-    monkeypatch.setenv("ROBOFLOW_API_KEY", KEY)
-    assert not default_client().is_local
-    assert "predict" in rfhosted.__all__
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from rfhosted import hosted
 from rfhosted.batch.runner import Outcome, one_or_several, run
-from rfhosted.client import default_client
 from rfhosted.comparison.comparison import compare
+from rfhosted.default import default_client
 from rfhosted.display.tables import Row, Table
 from rfhosted.display.units import kilobytes, milliseconds, percent
 from rfhosted.endpoints.call import Call
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rfhosted.client import Client
     from rfhosted.display.plots import Plot
     from rfhosted.endpoints.call import Prepared
-    from rfhosted.hosted import ApiVersion, Task
+    from rfhosted.hosted import ApiVersion, Task, TaskName, VersionName
     from rfhosted.images.sources import ImageLike
     from rfhosted.images.upload import ImageSize
     from rfhosted.prediction import Prediction
@@ -166,8 +166,8 @@ def sweep(
     model: str | None = None,
     *,
     image_sizes: ImageSize | Iterable[ImageSize] = (320, 640, 1280, "original"),
-    task: Task | str | None = None,
-    api_version: ApiVersion | str | None = None,
+    task: Task | TaskName | None = None,
+    api_version: ApiVersion | VersionName | None = None,
     confidence: float | None = None,
     overlap: float = hosted.DEFAULT_OVERLAP,
     client: Client | None = None,
@@ -183,14 +183,17 @@ def sweep(
     request in flight and keeps what is finished.
 
     Args:
-        image: As ``Client.predict`` takes it; read once.
-        model: This, ``task``, ``api_version``, ``confidence`` and ``overlap`` as there.
-        image_sizes: One or several, as ``image_size`` there. Sizes over that of the image make the
-            same request, which is sent once.
-        task: See ``model``.
-        api_version: See ``model``.
-        confidence: See ``model``.
-        overlap: See ``model``.
+        image: Path, URL, bytes, PIL image, RGB array or what else ``predict`` takes; read once.
+        model: "project/3" or a public name ("yolov8n-640"); None for a default.
+        image_sizes: One or several: the longest side sent, in pixels; "original"; or None for the
+            model's input size. Sizes over that of the image make the same request, which is sent
+            once.
+        task: "object-detection", "classification", "instance-segmentation",
+            "semantic-segmentation" or "keypoint-detection"; needed where nothing else
+            tells it (own models on v1).
+        api_version: "v1" or "v2"; None for the client's.
+        confidence: Least confidence, fraction in [0, 1]; None for 0.4, or 0 for classification.
+        overlap: IoU threshold of non-maximum suppression, fraction in [0, 1].
         client: Sends the requests; None for the client of ``rfhosted.predict``.
         on_step: Called before each request with how many are done, how many there are, and what
             comes now; and once at the end.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as widgets
 from IPython.display import display
 
-from rfhosted.client import default_client
+from rfhosted.default import default_client
 from rfhosted.endpoints.call import Call
 from rfhosted.explorer import fragments
 from rfhosted.explorer.display_form import DisplayForm
@@ -160,8 +160,9 @@ def explore(
     Nothing is sent before Run is pressed, except to the local models, when a setting changes.
 
     Args:
-        image: As ``Client.predict`` takes it; None for a sample photo.
-        model: As ``Client.predict`` takes it; None for the default of the task.
+        image: Path, URL, bytes, PIL image, RGB array or what else ``predict`` takes; None for a
+            sample photo.
+        model: "project/3" or a public name ("rfdetr-nano"); None for the default of the task.
         client: The client to use; None for the one of ``rfhosted.predict``.
 
     Raises:

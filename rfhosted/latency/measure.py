@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from rfhosted.batch.runner import one_or_several, run
-from rfhosted.client import Client, default_client
+from rfhosted.default import default_client
 from rfhosted.endpoints.call import Call
 from rfhosted.errors import UnsupportedError
 from rfhosted.hosted import ApiVersion, Task
@@ -28,6 +28,8 @@ from rfhosted.transport.connection import Stop
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from rfhosted.client import Client
+    from rfhosted.hosted import TaskName, VersionName
     from rfhosted.images.sources import ImageLike
     from rfhosted.images.upload import ImageSize
 
@@ -39,7 +41,7 @@ def benchmark(
     models: str | Iterable[str],
     images: ImageLike | Sequence[ImageLike],
     *,
-    api_versions: ApiVersion | str | Iterable[ApiVersion | str] = ("v2", "v1"),
+    api_versions: ApiVersion | VersionName | Iterable[ApiVersion | VersionName] = ("v2", "v1"),
     image_sizes: ImageSize | Iterable[ImageSize] = (None,),
     requests: int = 20,
     concurrency: int = 1,
@@ -47,7 +49,7 @@ def benchmark(
     warmup: int = 2,
     client: Client | None = None,
     yes: bool = False,
-    task: Task | str | None = None,
+    task: Task | TaskName | None = None,
     seed: int | None = None,
 ) -> Benchmark:
     """Measure the latency of models, API versions and image sizes, and where the time goes.
@@ -57,10 +59,12 @@ def benchmark(
     stop button) cuts off the requests in flight and keeps what was measured.
 
     Args:
-        models: One or several, as ``Client.predict`` takes them.
-        images: One, or a list or tuple of several, likewise; the requests of a cell take turns.
+        models: One or several: "project/3" or public names ("yolov8n-640").
+        images: One, or a list or tuple of several: paths, URLs, bytes, PIL images, RGB arrays or
+            what else ``predict`` takes; the requests of a cell take turns.
         api_versions: "v2", "v1" or both.
-        image_sizes: One or several, as ``image_size`` of ``Client.predict``.
+        image_sizes: One or several: the longest side sent, in pixels; "original"; or None for the
+            model's input size.
         requests: Measured requests of each cell.
         concurrency: Closed loop: number of clients, each of which waits for its response before it
             sends the next request; 1 to 32.
@@ -70,7 +74,8 @@ def benchmark(
         warmup: Requests of each cell before it is measured; they are billed as well.
         client: Sends the requests; None for the client of ``rfhosted.predict``.
         yes: Whether billable requests are confirmed in advance; else a prompt lists them.
-        task: As ``Client.predict`` takes it; own models on v1 need it.
+        task: "object-detection", "classification", "instance-segmentation",
+            "semantic-segmentation" or "keypoint-detection"; own models on v1 need it.
         seed: Seed of the random order; None for a new order each time.
 
     Raises:

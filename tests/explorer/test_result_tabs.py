@@ -16,10 +16,10 @@ from rfhosted import (
     ModelNotFoundError,
     ServiceError,
     Task,
-    client,
     explore,
     sample,
 )
+from rfhosted.default import default_client
 from rfhosted.explorer import Explorer
 from rfhosted.explorer.result_tabs import TABS
 from support.explored import FOUND, explored, names, response
@@ -132,7 +132,7 @@ def test_a_model_is_explored():
     assert explorer.panel.request.fields["task"].value is Task.KEYPOINT_DETECTION
     assert explorer.state.response is None  # nothing is sent before there is a panel
     assert explorer.state.auto
-    assert explorer.state.client is client.default_client()
+    assert explorer.state.client is default_client()
 
 
 def test_a_client_is_explored(scripted):

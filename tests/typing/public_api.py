@@ -36,7 +36,9 @@ def images(client: rfhosted.Client) -> None:
 
 
 def predictions() -> None:
-    p = rfhosted.predict(rfhosted.sample("cat"))
+    p = rfhosted.predict(rfhosted.sample("cat"), task="object-detection", api_version="v2")
+    rfhosted.predict("dog.jpg", task="detection")  # type: ignore[arg-type]  # no such task
+    rfhosted.predict("dog.jpg", size=640)  # type: ignore[call-arg]  # no such argument
     assert_type(p, rfhosted.Prediction)
     assert_type(p.filter(confidence=0.6, classes=["dog"]), rfhosted.Prediction)
     assert_type(p.rows(), list[dict[str, Any]])

@@ -36,6 +36,11 @@ UPLOAD_HINT = (
     f"Jupyter cannot upload files over {UPLOAD_LIMIT} MB. Put the file next to the notebook and"
     " enter its path."
 )
+ABOUT_VERSIONS = (
+    "V2 is recommended. The request size limit is"
+    f" {hosted.REQUEST_LIMITS[ApiVersion.V2] // 1_000_000} MB on V2 and"
+    f" {hosted.REQUEST_LIMITS[ApiVersion.V1] // 1_000_000} MB on v1."
+)
 NOTHING_YET = "No result yet. Choose an image and press Run."
 _THUMBNAIL = 64  # pixels, longest side
 _LONGEST_TEXT, _LONGEST_LIST, _JSON_LIMIT, _TABLE_LIMIT = 80, 12, 12_000, 50
@@ -68,23 +73,6 @@ def thumbnail(name: str) -> str:
     uri = html.jpeg_data_uri(photo.at(scaled(photo.size, _THUMBNAIL)), 2_000)
     look = "width:100%;height:44px;object-fit:cover"
     return f'<img alt="Sample {html.escape(name)}" src="{uri}" style="{look}">'
-
-
-def image_line(source: Source) -> str:
-    """Which image is chosen."""
-    width, height = source.image.size
-    return f"Chosen: {source.title}, {width} x {height} pixels"
-
-
-def about_v1(why_not: str | None) -> str:
-    """The difference of the versions, or why v1 cannot be used."""
-    limits = {version: size // 1_000_000 for version, size in hosted.REQUEST_LIMITS.items()}
-    return (
-        f"v1 is not available: {why_not}"
-        if why_not
-        else f"V2 is recommended. The request size limit is {limits[ApiVersion.V2]} MB on V2 and"
-        f" {limits[ApiVersion.V1]} MB on v1."
-    )
 
 
 def key_line(client: Client) -> str:

@@ -30,6 +30,7 @@ _FAMILIES = {
     "yolov8": "YOLOv8",
     "resnet": "ResNet",
 }
+_SIZE_WORDS = ("nano", "small", "medium", "base", "large", "xlarge", "2xlarge")
 #: Lowest confidences that the panel requests, so that its threshold can move without a new request.
 #: Below these, detectors without suppression return hundreds of boxes, and each mask takes time.
 _FLOOR, _MASK_FLOOR = 0.05, 0.2
@@ -37,16 +38,29 @@ _FLOOR, _MASK_FLOOR = 0.05, 0.2
 
 def models(task: Task, client: Client) -> Options:
     """Models for a task, by family; the local one comes first for a local client, else last."""
-    local = (f"Local: {hosted.LOCAL_MODELS[task]}", hosted.LOCAL_MODELS[task])
-    needs_key = "" if client.has_key or client.base_url else " (needs a key)"
-    names = _public_names(task)
+    names: dict[str, str] = {}
+    for name, model_id in hosted.aliases().items():
+        if hosted.task_of(model_id) is task:  # yolo11n, not yolov11n, which is the same
+            names[model_id] = min(name, names.get(model_id, name), key=len)
+    needs_key = " (needs a key)" if client.is_local else ""
     public: Options = [
-        (f"{title}: {name}{needs_key}", name)
-        for family, title in _FAMILIES.items()
-        for name in names
-        if next((known for known in _FAMILIES if name.startswith(known)), "") == family
+        (f"{_family(name)}: {name}{needs_key}", name) for name in sorted(names.values(), key=_rank)
     ]
+    local = (f"Local: {hosted.LOCAL_MODELS[task]}", hosted.LOCAL_MODELS[task])
     return [local, *public] if client.is_local else [*public, local]
+
+
+def _family(name: str) -> str:
+    return next((title for start, title in _FAMILIES.items() if name.startswith(start)), "Other")
+
+
+def _rank(name: str) -> tuple[int, int, int, int, str]:
+    """The order in a list of models: by family, input size, and the letter or word of the size."""
+    families = [*_FAMILIES.values(), "Other"]
+    letter = re.match(r"yolo(?:v?\d+|-nas-)?([nsmblx])", name)
+    word = re.search(rf"-({'|'.join(_SIZE_WORDS)})", name)
+    size = _SIZE_WORDS.index(word[1]) if word else "nsmblx".find(letter[1]) if letter else -1
+    return families.index(_family(name)), hosted.input_size(name) or 0, size, len(name), name
 
 
 def understood(model: str) -> str:
@@ -67,24 +81,6 @@ def task_of(model: str | None) -> Task | None:
         return hosted.task_of(resolve(model))
     except HostedError:
         return None
-
-
-def _public_names(task: Task) -> list[str]:
-    """Public names for a task, the shortest for each model, small models first."""
-    names: dict[str, str] = {}
-    for name, model_id in hosted.aliases().items():
-        if hosted.task_of(model_id) is task:
-            names[model_id] = min(name, names.get(model_id, name), key=len)  # yolo11n, not yolov11n
-    return sorted(names.values(), key=_by_size)
-
-
-def _by_size(name: str) -> tuple[int, int, int, str]:
-    letter = re.match(r"yolo(?:v?\d+|-nas-)?([nsmblx])", name)
-    word = re.search(r"-(nano|small|medium|base|large|2xlarge|xlarge)", name)
-    order = "nsmblx".find(letter[1]) if letter else -1
-    words = ("nano", "small", "medium", "base", "large", "xlarge", "2xlarge")
-    place = words.index(word[1]) if word else order
-    return hosted.input_size(name) or 0, place, len(name), name
 
 
 def is_billable(client: Client, call: Call) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
@@ -76,14 +75,14 @@ class ImagePicker(Controls):
     def _take_path(self, text: str) -> None:
         path = text.strip()
         # Nothing else that is typed may stay in the panel or in an error: it may be an API key.
-        shown = re.fullmatch(r"[^?#=]*\.\w{2,5}", path) or _exists(path)
+        is_name = re.fullmatch(r"[^?#=]*\.\w{2,5}", path)
         with self.quietly():
-            self.path.value = reference(path)[0] if shown else ""
-        if shown or is_url(path) or path[:5].lower() == "data:":
+            self.path.value = reference(path)[0] if is_name else ""
+        if is_name or is_url(path) or path[:5].lower() == "data:":
             self.state.choose(path)
         elif path:
             raise ImageError(
-                "There is no image file of this name",
+                "This is neither the name of an image file nor a URL",
                 advice="Enter a path such as photos/dog.jpg, or a URL that begins with http.",
             )
 
@@ -99,7 +98,9 @@ class ImagePicker(Controls):
         if event is Event.IMAGE and self.state.source:
             with self.quietly():
                 self.path.value = ""  # or the same path could not be entered again
-            self.chosen.value = fragments.small(fragments.image_line(self.state.source))
+            width, height = self.state.source.image.size
+            text = f"Chosen: {self.state.source.title}, {width} x {height} pixels"
+            self.chosen.value = fragments.small(text)
 
 
 class RequestForm(Controls):
@@ -202,7 +203,8 @@ class RequestForm(Controls):
         if no_v1 == state.why_not(ApiVersion.V2):
             no_v1 = None  # what neither version can do is said beside the Run button
         self.fields["api_version"].disabled = bool(no_v1)
-        self.no_v1.value = fragments.small(fragments.about_v1(no_v1))
+        unavailable = f"v1 is not available: {no_v1}"
+        self.no_v1.value = fragments.small(unavailable if no_v1 else fragments.ABOUT_VERSIONS)
         self.key_line.value = fragments.small(fragments.key_line(state.client))
 
     def _refresh_run(self) -> None:
@@ -212,10 +214,3 @@ class RequestForm(Controls):
         self.run.description = "Run (spends credits)" if state.spends_credits else "Run"
         self.cancel.disabled = not state.busy
         self.auto.value, self.auto.disabled = state.auto, state.spends_credits
-
-
-def _exists(path: str) -> bool:
-    try:
-        return bool(path) and Path(path).expanduser().is_file()
-    except (OSError, ValueError, RuntimeError):
-        return False

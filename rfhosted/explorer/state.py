@@ -192,7 +192,7 @@ class ExplorerState:
             del api_key  # no traceback shows it
         self.problem = None
         self.notice = "The API key is set. It is kept only in the memory of this kernel."
-        if (self.call.model or "").startswith(hosted.LOCAL_WORKSPACE + "/"):
+        if self.call.model in hosted.LOCAL_MODELS.values():
             self.call = replace(self.call, model=None)
         self._changed(Event.KEY, Event.CALL)
 

@@ -297,6 +297,12 @@ ELSEWHERE = [
 FAULTS = [*SOCKETS, *HTTP, *BODIES, *ERRORS, *ELSEWHERE]
 
 
+def cases(faults: Iterable[Fault]) -> list[object]:
+    """Parameters of a test; the large ones run in CI."""
+    slow = pytest.mark.slow
+    return [pytest.param(f, marks=slow if callable(f.steps) else (), id=f.name) for f in faults]
+
+
 def check(
     fault: Fault, url: str, *, after: str | None = "after/2", steps: Iterable[Step] = ()
 ) -> str:
@@ -316,7 +322,7 @@ def check(
     return outcome.message
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+@pytest.mark.parametrize("fault", cases(FAULTS))
 def test_a_fault_ends_well(fault) -> None:
     steps = fault.steps() if callable(fault.steps) else fault.steps
 
@@ -364,7 +370,7 @@ IMAGES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("fault", IMAGES, ids=lambda fault: fault.name)
+@pytest.mark.parametrize("fault", cases(IMAGES))
 def test_a_fault_of_an_image_url_ends_well(fault) -> None:
     steps = fault.steps() if callable(fault.steps) else fault.steps
     with RawServer(lambda number, head: steps) as server:

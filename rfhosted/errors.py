@@ -18,12 +18,21 @@ HostedError
 
 from __future__ import annotations
 
+import re
+import traceback
+from html import escape
 from typing import Any
 
 from rfhosted.outputs.text import one_line
 
 _LONGEST_SERVER_MESSAGE = 300  # characters
 _MOST_PARAMETERS = 20  # of those that a 422 names
+#: Text in a line of code that may be an API key.
+_KEY_IN_CODE = re.compile(
+    r"""(?:api_key\s*=|Client\()\s*[bru]*(["'])(.+?)\1"""  # api_key="…", Client("…")
+    r"""|(["'])(?=\w*\d)(\w{12,})\3"""  # any text that looks like one
+    r"""|api_key=([^&"'\s)]+)"""  # in a URL
+)
 
 
 class HostedError(Exception):
@@ -36,6 +45,7 @@ class HostedError(Exception):
     """
 
     advice_by_default = "See the server's message."
+    _shown_in: str | None = None
 
     def __init__(
         self,
@@ -55,6 +65,51 @@ class HostedError(Exception):
         code = f" (HTTP {self.status})" if self.status else ""
         quoted = f' The server said: "{self.server_message}".' if self.server_message else ""
         return f"{self.message}{code}.{quoted} {self.advice}"
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython prints; in a notebook, a box with the folded traceback is shown before."""
+        from IPython.core.getipython import get_ipython
+        from IPython.display import display
+
+        shell: Any = get_ipython()
+        frames = _frames(self)
+        if not hasattr(shell, "kernel"):  # a terminal
+            return frames.splitlines()
+        cell = shell.get_parent().get("header", {}).get("msg_id")
+        if cell != self._shown_in:  # IPython 9 formats an error a second time, for its history
+            self._shown_in = cell
+            show: Any = display
+            show({"text/html": _box(self, frames), "text/plain": ""}, raw=True)
+        return [f"{type(self).__name__}: {self.message}"]
+
+
+def _frames(error: HostedError) -> str:
+    """The traceback from the user's cell on, without variables and keys, as Python prints it."""
+    frames = error.__traceback__
+    while frames and frames.tb_frame.f_globals.get("__name__", "").startswith("IPython."):
+        frames = frames.tb_next
+    return _without_keys("".join(traceback.format_exception(type(error), error, frames)))
+
+
+def _without_keys(code: str) -> str:
+    def hidden(match: re.Match[str]) -> str:
+        key = next(filter(None, match.group(2, 4, 5)))
+        return match[0].replace(key, "…")
+
+    return _KEY_IN_CODE.sub(hidden, code)
+
+
+def _box(error: HostedError, frames: str) -> str:
+    """The error as HTML: what happened, the next step, and the folded traceback."""
+    happened = str(error).removesuffix(error.advice).rstrip()
+    return f"""\
+<div class="rfhosted" role="alert" style="border:1px solid currentColor;border-left-width:6px;\
+padding:8px 12px;max-width:80ch">
+<strong>{escape(happened)}</strong><br>{escape(error.advice)}
+<details style="margin-top:4px"><summary>{type(error).__name__}: traceback</summary>
+<pre tabindex="0" style="overflow:auto;max-height:420px">{escape(frames)}</pre>
+</details>
+</div>"""
 
 
 class AuthenticationError(HostedError):

@@ -10,7 +10,6 @@ from rfhosted.display.annotate import LAYERS
 from rfhosted.explorer import fragments
 from rfhosted.explorer.settings import Event
 from rfhosted.explorer.widgets import (
-    WRAPPED,
     Controls,
     checkbox,
     control,
@@ -52,7 +51,9 @@ class DisplayForm(Controls):
                 widgets.HTML(fragments.heading("Display (no request)")),
                 with_slider(self.confidence),
                 self.keypoint_row,
-                widgets.HBox([*self.layers.values(), self.labels], layout=WRAPPED),
+                widgets.HBox(
+                    [*self.layers.values(), self.labels], layout={"flex_flow": "row wrap"}
+                ),
                 self.line_width,
                 self.classes,
             ]

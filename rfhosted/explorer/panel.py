@@ -44,15 +44,15 @@ class Panel:
         self.display, self.results = DisplayForm(state), Results(state)
         left = widgets.VBox(
             [self.picker.widget, self.request.widget],
-            layout=widgets.Layout(flex="1 1 230px", max_width="340px", min_width="0"),
+            layout={"flex": "1 1 230px", "max_width": "340px", "min_width": "0"},
         )
         results = self.results
         right = widgets.VBox(
             [results.status, results.image, self.display.widget, results.tabs],
-            layout=widgets.Layout(flex="3 1 320px", min_width="0"),
+            layout={"flex": "3 1 320px", "min_width": "0"},
         )
-        self.style = widgets.HTML(STYLE, layout=widgets.Layout(display="none"))
-        columns = widgets.Layout(display="flex", flex_flow="row wrap", width="100%")
+        self.style = widgets.HTML(STYLE, layout={"display": "none"})
+        columns = {"display": "flex", "flex_flow": "row wrap", "width": "100%"}
         self.widget = widgets.VBox([self.style, widgets.Box([left, right], layout=columns)])
         self.widget.add_class("rfhosted-panel")
         state.observe(self.refresh)

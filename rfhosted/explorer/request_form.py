@@ -54,7 +54,7 @@ class ImagePicker(Controls):
         self.widget = widgets.VBox(
             [
                 widgets.HTML(fragments.heading("Image")),
-                widgets.HBox(thumbnails, layout=widgets.Layout(width="98%")),
+                widgets.HBox(thumbnails, layout={"width": "98%"}),
                 self.path,
                 self.upload,
                 widgets.HTML(fragments.small(fragments.UPLOAD_HINT)),
@@ -67,9 +67,9 @@ class ImagePicker(Controls):
     def _thumbnail(self, name: str) -> Any:
         take = partial(self.state.choose_sample, name)
         press = button(self.state, name, f"Use the sample photo {name}", take)
-        press.layout = widgets.Layout(width="98%", padding="0", margin="2px 0")
+        press.layout = {"width": "98%", "padding": "0", "margin": "2px 0"}
         press.style.font_size = "10px"
-        column = widgets.Layout(flex="1 1 0", min_width="0", align_items="center")
+        column = {"flex": "1 1 0", "min_width": "0", "align_items": "center"}
         return widgets.VBox([widgets.HTML(fragments.thumbnail(name)), press], layout=column)
 
     def _take_path(self, text: str) -> None:

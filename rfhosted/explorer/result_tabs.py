@@ -9,7 +9,7 @@ import ipywidgets as widgets
 from rfhosted.display import html
 from rfhosted.explorer import fragments
 from rfhosted.explorer.settings import Event
-from rfhosted.explorer.widgets import WRAPPED, Controls, button, set_value
+from rfhosted.explorer.widgets import Controls, button, set_value
 from rfhosted.hosted import ApiVersion
 
 if TYPE_CHECKING:
@@ -47,7 +47,11 @@ class Results(Controls):
         )
         self.compare_note, self.sweep_note = widgets.HTML(), widgets.HTML()
         buttons = [self.pin, self.unpin, self.versions, self.half]
-        compare = [widgets.HBox(buttons, layout=WRAPPED), self.compare_note, self.pages["Compare"]]
+        compare = [
+            widgets.HBox(buttons, layout={"flex_flow": "row wrap"}),
+            self.compare_note,
+            self.pages["Compare"],
+        ]
         sweep = [widgets.HBox([self.sweep]), self.sweep_note, self.pages["Sweep"]]
         plain = [self.pages[name] for name in TABS[:4]]
         self.tabs = widgets.Tab(

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from rfhosted.explorer.state import ExplorerState
 
-WRAPPED = widgets.Layout(flex_flow="row wrap")
-
 STYLE = """<style>
 .rfhosted-pointer .noUi-handle {visibility: hidden}
 .rfhosted-pointer .noUi-origin::before {content: ""; position: absolute; right: -8px; top: -7px;
@@ -87,7 +85,7 @@ def control(
         description=label,
         tooltip=tooltip,
         style={"description_width": "initial"},
-        layout=widgets.Layout(width=width),
+        layout={"width": width},
         **options,
     )
 
@@ -109,7 +107,7 @@ def fraction(label: str, tooltip: str) -> Any:
 
 def button(state: ExplorerState, label: str, tooltip: str, handler: Callable[[], object]) -> Any:
     """A button that calls ``handler`` under the guard."""
-    made = widgets.Button(description=label, tooltip=tooltip, layout=widgets.Layout(width="auto"))
+    made = widgets.Button(description=label, tooltip=tooltip, layout={"width": "auto"})
     made.on_click(guard(state, lambda _: handler()))
     return made
 
@@ -124,7 +122,7 @@ def with_slider(number: Any) -> Any:
         readout=False,
         behavior="snap",
         tooltip=number.tooltip,
-        layout=widgets.Layout(width="160px", min_width="100px"),
+        layout={"width": "160px", "min_width": "100px"},
     )
     slider.add_class("rfhosted-pointer")
     widgets.link((slider, "value"), (number, "value"))

@@ -73,9 +73,9 @@ class ImagePicker(Controls):
         return widgets.VBox([widgets.HTML(fragments.thumbnail(name)), press], layout=column)
 
     def _take_path(self, text: str) -> None:
-        path = text.strip()
+        path = text.strip().strip("\"'")  # as file managers copy it
         # Nothing else that is typed may stay in the panel or in an error: it may be an API key.
-        is_name = re.fullmatch(r"[^?#=]*\.\w{2,5}", path)
+        is_name = re.fullmatch(r"[^?]*\.\w{2,5}", path)
         with self.quietly():
             self.path.value = reference(path)[0] if is_name else ""
         if is_name or is_url(path) or path[:5].lower() == "data:":

@@ -95,6 +95,9 @@ def test_samples_paths_and_uploads(case):
     assert state.source.title == "cat.jpg"
     assert picker.path.value == ""
     assert "cat.jpg" in picker.chosen.value
+    type_in(picker.path, f' "{IMAGES / "one.jpg"}" ')  # as file managers copy it
+    assert state.source.title == "one.jpg"
+    type_in(picker.path, str(IMAGES / "cat.jpg"))
     type_in(picker.path, "  ")
     type_in(picker.upload, [])
     assert state.problem is None

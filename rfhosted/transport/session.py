@@ -6,34 +6,30 @@ Nothing that leaves this module, an error, a log line or a traceback, holds the 
 from __future__ import annotations
 
 import html
-import http.client
 import json
 import os
 import random
 import re
-import ssl
 import time
-from dataclasses import dataclass, replace
-from socket import gaierror
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urljoin, urlsplit
 
 import requests
 from urllib3.exceptions import HTTPError as Urllib3Error
-from urllib3.exceptions import LocationValueError
 from urllib3.util.retry import Retry
 
 from rfhosted.errors import (
     HostedError,
     ImageError,
     UnexpectedAnswerError,
-    UnreachableError,
     error_for,
     message_in,
 )
 from rfhosted.outputs import limits
 from rfhosted.outputs.text import one_line
 from rfhosted.transport.connection import Adapter, Stop, Try
+from rfhosted.transport.failures import TROUBLE, Failure, explain
 from rfhosted.transport.request import Reply
 
 if TYPE_CHECKING:
@@ -55,9 +51,6 @@ _CHUNK = 1 << 16
 _ENCODINGS = {"", "identity", "gzip", "x-gzip", "deflate"}
 _HEADERS = {**requests.utils.default_headers(), "Accept-Encoding": "gzip, deflate"}
 
-#: What is raised at a network, a server or settings of the system that are not as they should be.
-_TROUBLE = (requests.RequestException, Urllib3Error, http.client.HTTPException, OSError, ValueError)
-
 
 class _Auth(requests.auth.AuthBase):
     """Puts the key on a request at the last moment."""
@@ -71,75 +64,6 @@ class _Auth(requests.auth.AuthBase):
         elif self._key:
             prepared.prepare_url(prepared.url, {"api_key": self._key.reveal()})
         return prepared
-
-
-@dataclass(frozen=True, slots=True)
-class _Failure:
-    """No response that can be used: why, and whether to try again at once."""
-
-    reason: str
-    again: bool = False
-    advice: str | None = None
-    kind: type[HostedError] = UnreachableError
-
-
-_BAD_CERTIFICATES = _Failure(
-    "the certificate file that the environment names cannot be read",
-    advice="Correct or unset REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE.",
-)
-_BAD_PROXY = _Failure(
-    "the proxy of the environment failed ({})",
-    again=True,
-    advice="Check HTTP_PROXY, HTTPS_PROXY and ALL_PROXY, or name the host in NO_PROXY.",
-)
-_BAD_URL = _Failure(
-    "its URL is invalid, or that of a proxy of the environment",
-    advice="Check the URL, and HTTP_PROXY, HTTPS_PROXY and ALL_PROXY.",
-)
-#: Class of an error, a part of its text -> what happened; the first that fits. ``{}`` stands for
-#: the words of the operating system.
-_EXPLAINED: tuple[tuple[type[BaseException], str, _Failure], ...] = (
-    (
-        requests.exceptions.InvalidSchema,
-        "SOCKS support",
-        _Failure(
-            "the proxy of the environment is a SOCKS proxy, which needs another package",
-            advice='Run pip install "requests[socks]", or unset ALL_PROXY.',
-        ),
-    ),
-    (OSError, "CA certificate bundle", _BAD_CERTIFICATES),
-    (ssl.SSLError, "X509", _BAD_CERTIFICATES),
-    (
-        ssl.SSLCertVerificationError,
-        "",
-        _Failure(
-            "its certificate was not accepted ({})",
-            advice="Check the clock; behind a company's proxy, name its certificate file in"
-            " REQUESTS_CA_BUNDLE.",
-        ),
-    ),
-    (
-        requests.exceptions.SSLError,
-        "",
-        _Failure("the TLS connection failed ({})", advice="Check the address and any proxy."),
-    ),
-    (requests.exceptions.ProxyError, "", _BAD_PROXY),
-    (requests.exceptions.InvalidProxyURL, "", _BAD_PROXY),
-    (
-        gaierror,
-        "",
-        _Failure(
-            "the name of the host was not found ({})",
-            again=True,
-            advice="Check the spelling of the address, and the network.",
-        ),
-    ),
-    (requests.exceptions.InvalidURL, "", _BAD_URL),
-    (requests.exceptions.InvalidSchema, "", _BAD_URL),
-    (LocationValueError, "", _BAD_URL),
-    (requests.exceptions.ReadTimeout, "", _Failure("no response in time")),
-    (requests.exceptions.ConnectionError, "", _Failure("{}", again=True)),
-)
 
 
 class Transport:
@@ -190,17 +114,16 @@ class Transport:
             auth=_Auth(key, in_header=request.key_in_header),
         )
         failed: list[str] = []
-        for _ in range(retries + 1):
+        for left in range(retries, -1, -1):
             seconds = min(timeout, give_up - time.monotonic())
             outcome = self._try(call, seconds, stop, hide, limits.LARGEST_RESPONSE)
             if isinstance(outcome, Reply) and outcome.status == 200:
                 return replace(outcome, retries=tuple(failed))
-            failed.append(outcome.reason if isinstance(outcome, _Failure) else str(outcome.status))
+            failed.append(outcome.reason if isinstance(outcome, Failure) else str(outcome.status))
             pause = _pause(outcome, failed)
-            over = pause is None or time.monotonic() + pause >= give_up
-            if over or len(failed) > retries or stop():
+            if not left or pause is None or time.monotonic() + pause >= give_up or stop():
                 break
-            stop.wait(pause or 0.0)
+            stop.wait(pause)
             if stop():
                 break
         raise _error(outcome, urlsplit(request.url).netloc, hide, tries=len(failed))
@@ -226,7 +149,7 @@ class Transport:
         # Of the URL only the host is shown: the rest may hold a secret.
         failed = f"The image at {host} could not be fetched"
         outcome = self._try(call, timeout, Stop(), str, limits.LARGEST_DOWNLOAD, follow=True)
-        if isinstance(outcome, _Failure):
+        if isinstance(outcome, Failure):
             advice = outcome.advice or "Check the URL and the network."
             raise ImageError(f"{failed}: {outcome.reason}", advice=advice)
         if outcome.status != 200:
@@ -245,28 +168,30 @@ class Transport:
         largest: int,
         *,
         follow: bool = False,
-    ) -> Reply | _Failure:
+    ) -> Reply | Failure:
         """Everything that one timeout is for; ``follow`` redirects, for images only."""
         seconds = min(seconds, _LONGEST_TRY)
         with Try(seconds, stop, hide) as attempt:
             outcome = self._exchange(call, attempt, largest)
             for _ in range(limits.MOST_REDIRECTS if follow else 0):
-                if isinstance(outcome, _Failure) or "location" not in outcome.headers:
+                if isinstance(outcome, Failure) or not 300 <= outcome.status < 400:
+                    break
+                if "location" not in outcome.headers:
                     break
                 try:
                     call = _image_request(urljoin(call.url, outcome.headers["location"]), call)
                 except ValueError:
-                    return _Failure("it leads to an invalid URL")
+                    return Failure("it leads to an invalid URL")
                 outcome = self._exchange(call, attempt, largest)
         if isinstance(outcome, Reply):
             return outcome
         if stop():
-            return _Failure("it was stopped")
+            return Failure("it was stopped")
         if attempt.expired:
-            return _Failure(f"no complete response within {seconds:.3g} s")
+            return Failure(f"no complete response within {seconds:.3g} s")
         return outcome
 
-    def _exchange(self, call: requests.Request, attempt: Try, largest: int) -> Reply | _Failure:
+    def _exchange(self, call: requests.Request, attempt: Try, largest: int) -> Reply | Failure:
         """One request and its response. Whatever is raised leaves its frames behind.
 
         Those of the HTTP libraries hold the URL and the headers with the key, and tracebacks show
@@ -274,14 +199,14 @@ class Transport:
         """
         try:
             return self._round_trip(call, attempt, largest)
-        except _TROUBLE as error:
-            return _explain(error, responded=attempt.responded)
+        except TROUBLE as error:
+            return explain(error, responded=attempt.responded)
         except BaseException as error:  # noqa: BLE001 - raised below
             raised = error.with_traceback(None)
         raised.__context__ = raised.__cause__ = None
         raise raised
 
-    def _round_trip(self, call: requests.Request, attempt: Try, largest: int) -> Reply | _Failure:
+    def _round_trip(self, call: requests.Request, attempt: Try, largest: int) -> Reply | Failure:
         attempt.responded = False
         seconds = attempt.left()
         with self._adapter().send(
@@ -296,10 +221,10 @@ class Transport:
             body = b"" if 300 <= status < 400 else b"".join(_pieces(response.raw, attempt, most))
             ended = time.perf_counter()
             if len(body) > most and status == 200:
-                reason = f"it has more than {most:,} bytes"
-                return _Failure(reason, kind=UnexpectedAnswerError)
+                reason = f"more than {most:,} bytes arrived"
+                return Failure(reason, kind=UnexpectedAnswerError)
             headers = {name.lower(): value for name, value in response.headers.items()}
-        if attempt.hide is not str:
+        if attempt.hide is not str:  # which hides nothing
             headers = {attempt.hide(name): attempt.hide(text) for name, text in headers.items()}
             body = attempt.hide(body.decode("latin-1")).encode("latin-1")
         e2e, split = attempt.clock.e2e(ended), attempt.clock.split(ended)
@@ -313,10 +238,12 @@ class Transport:
         return self._adapters[process]
 
     def _settings(self, url: str) -> dict[str, Any]:
-        if urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1"):
-            return {"proxies": {}}  # a proxy of the environment does not know this computer
+        """Proxies and certificates of the environment."""
         settings = self._environment.merge_environment_settings(url, {}, None, None, None)
-        return {name: settings[name] for name in ("proxies", "verify", "cert")}
+        # No proxy knows what this computer calls itself.
+        loopback = urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")
+        proxies = {} if loopback else settings["proxies"]
+        return {"proxies": proxies, "verify": settings["verify"], "cert": settings["cert"]}
 
 
 def _image_request(url: str, before: requests.Request | None = None) -> requests.Request:
@@ -346,9 +273,9 @@ def _pieces(raw: Any, attempt: Try, most: int) -> Iterator[bytes]:
     attempt.check()  # a socket that was shut looks like the end of a body
 
 
-def _pause(outcome: Reply | _Failure, failed: list[str]) -> float | None:
+def _pause(outcome: Reply | Failure, failed: list[str]) -> float | None:
     """Seconds to wait before another try; None for no other try."""
-    if isinstance(outcome, _Failure):
+    if isinstance(outcome, Failure):
         wanted, again = None, outcome.again
     else:
         wanted = _retry_after(outcome)
@@ -368,27 +295,11 @@ def _retry_after(reply: Reply) -> float | None:
     return float(min(wanted, _LONGEST_TRY))
 
 
-def _explain(error: BaseException, *, responded: bool) -> _Failure:
-    """What happened, in words without a URL: those of the libraries hold the query and the key."""
-    if responded:
-        return _Failure("the response was cut off")
-    chain = [error]
-    while cause := chain[-1].__cause__ or chain[-1].__context__:
-        chain.append(cause)
-    # What the operating system said, from the innermost of the errors.
-    system = (e.strerror for e in reversed(chain) if isinstance(e, OSError) and e.strerror)
-    words = one_line(next(system, "the connection was closed"))
-    for kind, mark, failure in _EXPLAINED:
-        if any(isinstance(e, kind) and mark in str(e) for e in chain):
-            return replace(failure, reason=failure.reason.replace("{}", words))
-    return _Failure(f"the request could not be sent ({type(error).__name__})")
-
-
 def _error(
-    outcome: Reply | _Failure, host: str, hide: Callable[[str], str], *, tries: int
+    outcome: Reply | Failure, host: str, hide: Callable[[str], str], *, tries: int
 ) -> HostedError:
     times = f" ({tries} tries)" if tries > 1 else ""
-    if isinstance(outcome, _Failure):
+    if isinstance(outcome, Failure):
         message = f"No response from {host}: {outcome.reason}{times}"
         return outcome.kind(message, advice=outcome.advice)
     error = error_for(outcome.status, hide(_server_message(outcome.body)))

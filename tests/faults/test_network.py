@@ -355,6 +355,8 @@ IMAGES = [
     Fault("an image after early hints", FINE, [EARLY, response(200, PNG)]),
     Fault("without an end", IMAGE, [response(200, length=""), Endless(b"x" * 10**6)]),
     Fault("a bomb of gzip", IMAGE, lambda: [encoded("gzip", bomb())]),
+    Fault("redirected to nowhere", IMAGE, [response(302)]),
+    Fault("an image that names a location", FINE, [response(200, PNG, [("Location", "/x")])]),
     Fault("redirected to itself", IMAGE, [pointed(302, "/image")]),
     Fault("redirected to itself, slowly", IMAGE, [Drip(pointed(302, "/image"), 0.02)]),
     Fault("a redirect with 2 GB", IMAGE,
@@ -456,6 +458,12 @@ def test_a_certificate_that_is_not_trusted_is_named() -> None:
     with RawServer(lambda number, head: [OK], certificate=str(CERTIFICATES)) as server:
         message = check(Fault("", UNREACHABLE, ()), server.url, after=UNREACHABLE)
     assert "certificate" in message
+
+
+def test_a_certificate_that_the_environment_names_is_trusted() -> None:
+    with RawServer(lambda number, head: [OK], certificate=str(CERTIFICATES)) as server:
+        setup = Setup(environment={"REQUESTS_CA_BUNDLE": str(CERTIFICATES)})
+        check(Fault("", FINE, (), setup), server.url, after="dog")
 
 
 @pytest.mark.parametrize("steps", [[OK], [b"\x15\x03\x03\x00\x02\x02F"], [STALL], [Drip(OK, 0.3)]],

@@ -1,5 +1,11 @@
 from rfhosted.client import Client as Client
-from rfhosted.comparison.comparison import Comparison as Comparison, compare as compare
+from rfhosted.comparison.annotations import coco_truth as coco_truth, sample_truth as sample_truth
+from rfhosted.comparison.comparison import Comparison as Comparison
+from rfhosted.comparison.pairing import compare as compare
+from rfhosted.comparison.precision_recall import (
+    PrecisionRecallCurve as PrecisionRecallCurve,
+    precision_recall_curve as precision_recall_curve,
+)
 from rfhosted.comparison.size_sweep import Sweep as Sweep, sweep as sweep
 from rfhosted.default import predict as predict
 from rfhosted.endpoints.call import Call as Call

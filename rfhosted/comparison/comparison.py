@@ -1,36 +1,36 @@
-"""Two predictions of one image side by side: what is in both, what is in one, at what cost."""
+"""What two predictions of one image have in common, as users see it: tables, images, HTML."""
 
 from __future__ import annotations
 
-import math
+import functools
+from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from rfhosted.comparison.drawing import drawn, marks_of
 from rfhosted.display import html
 from rfhosted.display.annotate import omissions
+from rfhosted.display.differences import Mark, Where, legend_html
 from rfhosted.display.tables import Row, Table, html_table, text_table, unfolding_table
 from rfhosted.display.units import counted, kilobytes, milliseconds, percent
 from rfhosted.hosted import Task
-from rfhosted.images.upload import scaled
-from rfhosted.outputs import matching
-from rfhosted.outputs.text import short_name
-from rfhosted.outputs.values import check_fraction
-from rfhosted.prediction import (
-    ClassificationPrediction,
-    KeypointPrediction,
-    Prediction,
-    SemanticPrediction,
-)
 from rfhosted.prediction.base import DISPLAY_SIZE
+from rfhosted.prediction.ground_truth import GroundTruth
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from PIL import Image
+
+    from rfhosted.prediction import Prediction
+
     Pair = tuple[Row, Row, float]
 
-_SIDE = 640  # pixels of one image in the HTML
-_JPEG_BYTES = 30_000  # of one image in the HTML; base64 adds a third
+_SIDE = 900  # pixels of the longest side of an image in the HTML
+_JPEG_BYTES = 100_000  # of the three images in the HTML together; base64 adds a third
+_ONE_SIDE = 640  # pixels, of A and of B: they stand beside each other
 _SHOWN_ROWS, _OPENED_ROWS = 40, 12
+_OBJECT_PLACES = (Where.ONLY_A, Where.ONLY_B, Where.BOTH)
 #: The columns of a task's table that each side has, besides the class.
 _FIELDS = {Task.CLASSIFICATION: ("rank", "confidence"), Task.SEMANTIC_SEGMENTATION: ("share",)}
 
@@ -60,11 +60,40 @@ class Comparison(Table):
 
     _terminal_rows = 10
 
+    @functools.cached_property
+    def marks(self) -> tuple[Mark, ...]:
+        """The objects as ``draw`` numbers them: only in A, only in B, in both; else empty."""
+        if self.a.task in _FIELDS:
+            return ()
+        return marks_of(self.both, self.only_a, self.only_b)
+
+    @property
+    def truth(self) -> str:
+        """The side that is the ground truth, "A" or "B"; "" where none or both are."""
+        sides = [n for n, p in (("A", self.a), ("B", self.b)) if isinstance(p, GroundTruth)]
+        return sides[0] if len(sides) == 1 else ""
+
     def summary(self) -> str:
-        """The result in a few words: ``83% agreement: 5 in both, 1 only in A, 0 only in B``."""
+        """The result in a few words: ``83% agreement: 5 in both, 1 only in A, 0 only in B``.
+
+        Beside a ground truth: ``8 of 12 objects found, 4 missed, 1 invented: recall 67%, precision
+        89%``.
+        """
+        both, only_a, only_b = len(self.both), len(self.only_a), len(self.only_b)
+        if not self.truth:
+            return (
+                f"{percent(self.agreement)} agreement: {both} in both, {only_a} only in A,"
+                f" {only_b} only in B"
+            )
+        missed, invented = (only_a, only_b) if self.truth == "A" else (only_b, only_a)
+        recall, precision = (
+            percent(both / (both + rest) if both + rest else None, missing="undefined")
+            for rest in (missed, invented)
+        )
+        objects = counted(both + missed, "object")
         return (
-            f"{percent(self.agreement)} agreement: {len(self.both)} in both,"
-            f" {len(self.only_a)} only in A, {len(self.only_b)} only in B"
+            f"{both} of {objects} found, {missed} missed, {invented} invented: recall {recall},"
+            f" precision {precision}"
         )
 
     def rows(self) -> list[Row]:
@@ -75,21 +104,41 @@ class Comparison(Table):
         pixels. ``iou``, or ``score_ratio`` for a ranking; None where there is no match.
         """
         return [
-            *(self._row("both", one, other, iou) for one, other, iou in self.both),
-            *(self._row("only A", row, {}, None) for row in self.only_a),
-            *(self._row("only B", {}, row, None) for row in self.only_b),
+            *(self._row(Where.BOTH, one, other, iou) for one, other, iou in self.both),
+            *(self._row(Where.ONLY_A, row, {}, None) for row in self.only_a),
+            *(self._row(Where.ONLY_B, {}, row, None) for row in self.only_b),
         ]
 
-    def _row(self, where: str, one: Row, other: Row, iou: float | None) -> Row:
-        row: Row = {"where": where, "class_name": (one or other)["class_name"]}
+    def _row(self, where: Where, one: Row, other: Row, iou: float | None) -> Row:
+        row: Row = {"where": str(where), "class_name": (one or other)["class_name"]}
         for field in _FIELDS.get(self.a.task, ("confidence",)):
             row |= {f"{field}_a": one.get(field), f"{field}_b": other.get(field)}
         last = "score_ratio" if self.a.task is Task.CLASSIFICATION else "iou"
         return row | {last: iou}
 
+    def _readable(self) -> list[Row]:
+        """The rows, differences first, with the names that ``draw`` writes."""
+        places = self._places()
+        rows = self.rows()
+        ordered = [*rows[len(self.both) :], *rows[: len(self.both)]]
+        for row in ordered:
+            row["where"] = places[Where(row["where"])]
+        if not self.marks:
+            return ordered
+        return [{"mark": m.name, **row} for m, row in zip(self.marks, ordered, strict=True)]
+
+    def _places(self) -> dict[Where, str]:
+        """What it means to be there."""
+        if not self.truth:
+            return {where: str(where) for where in _OBJECT_PLACES}
+        missed = f"missed (only {self.truth}, the ground truth)"
+        invented = f"invented (only {'B' if self.truth == 'A' else 'A'})"
+        texts = (missed, invented) if self.truth == "A" else (invented, missed)
+        return dict(zip(_OBJECT_PLACES, (*texts, "found (both)"), strict=True))
+
     def _example_row(self) -> Row:
         side: Row = {"class_name": "", "rank": 1, "confidence": 0.0, "share": 0.0}
-        return self._row("both", side, side, 0.0)
+        return self._row(Where.BOTH, side, side, 0.0)
 
     def _title(self) -> str:
         return self.summary()
@@ -100,30 +149,76 @@ class Comparison(Table):
     def sides(self) -> list[Row]:
         """Request, result and latency as text; one dict for each: ``what``, ``A``, ``B``."""
         a, b = _side(self.a), _side(self.b)
-        return [{"what": what, "A": a[what], "B": b[what]} for what in a]
+        return [{"what": what, "A": a.get(what), "B": b.get(what)} for what in {**a, **b}]
 
-    def html(self, *, max_bytes: int = _JPEG_BYTES, max_side: int = _SIDE) -> str:
-        """Both images, their requests and results, and the matches, as HTML that stands alone.
+    def draw(self, *, show: str = "both", max_side: int = DISPLAY_SIZE) -> Image.Image:
+        """The image with the differences on it: PIL RGB, upright.
+
+        Objects in both have solid black lines (AB), those only in A dashed blue ones (A), those
+        only in B dotted orange ones (B). Rankings are pairs of bars, class maps are patterns on the
+        pixels.
 
         Args:
-            max_bytes: Bytes of one image as a JPEG; in the HTML's text form it takes a third more.
+            show: "both" for A and B over each other, "a" or "b" for one of them, at the same place
+                and scale, so that one may flip between the two.
+            max_side: Longest side of the image in pixels; never more than the image's own.
+
+        Raises:
+            ValueError, TypeError: An argument makes no sense.
+        """
+        return drawn(self.a, self.b, self.marks, show=show, max_side=max_side)
+
+    def html(self, *, max_bytes: int = _JPEG_BYTES, max_side: int = _SIDE) -> str:
+        """The differences, A and B as images, the list of differences and both requests.
+
+        A and B are as wide as each other, so that they have the same scale.
+
+        Args:
+            max_bytes: Bytes of the three JPEGs together; in the HTML's text form a third more.
             max_side: Longest side of one image in pixels; less where ``max_bytes`` needs it.
         """
+        half = max_bytes // 2
+        what = f"of two results of {self.a.task}: {self.summary()}"
         return f"""\
 <div class="rfhosted">
-<div style="display:flex;flex-wrap:wrap;gap:12px">
-{_figure("A", self.a, max_bytes, max_side)}
-{_figure("B", self.b, max_bytes, max_side)}
-</div>
-<p style="margin:4px 0">{html.caption_lines([self.summary()], self.notes)}</p>
-{html_table(self.sides(), "Side by side")}
+<figure style="margin:0">
+{html.image_tag(self._jpeg("both", half, max_side), f"Differences {what}")}
+<figcaption style="padding:4px 0">{html.caption_lines([self.summary()], self.notes)}{self._legend()}
+</figcaption>
+</figure>
 {self._matches()}
+<div style="display:flex;flex-wrap:wrap;align-items:flex-start;gap:12px">
+{self._figure("A", self.a, half // 2, max_side)}
+{self._figure("B", self.b, half // 2, max_side)}
+</div>
+{html_table(self.sides(), "Side by side")}
 </div>"""
 
+    def _jpeg(self, show: str, max_bytes: int, max_side: int) -> str:
+        return html.jpeg_data_uri(self.draw(show=show, max_side=max_side), max(1, max_bytes))
+
+    def _figure(self, name: str, one: Prediction, max_bytes: int, max_side: int) -> str:
+        alt = f"{name}: image with the result of {one.task}: {one.summary()}"
+        source = self._jpeg(name.lower(), max_bytes, min(max_side, _ONE_SIDE))
+        notes = [*one.notes, *omissions(getattr(one, "objects", ()))]
+        caption = html.caption_lines([name, *one.caption()[:2]], notes)  # more is in the table
+        return f"""\
+<figure style="margin:0;flex:1 1 300px;min-width:0">
+<img alt="{html.escape(alt)}" src="{source}" style="width:100%;height:auto">
+<figcaption>{caption}</figcaption>
+</figure>"""
+
+    def _legend(self) -> str:
+        if not self.marks:
+            return ""
+        counts = Counter(mark.where for mark in self.marks)
+        places = self._places().items()
+        return f"<br>{legend_html([(where, f'{text}: {counts[where]}') for where, text in places])}"
+
     def _matches(self) -> str:
-        rows = self.rows()
+        rows = self._readable()
         opened = len(rows) <= _OPENED_ROWS
-        return unfolding_table(rows, "In both, only in A, only in B", _SHOWN_ROWS, opened=opened)
+        return unfolding_table(rows, "Differences first", _SHOWN_ROWS, opened=opened)
 
     def _repr_html_(self) -> str:
         return self.html()
@@ -132,186 +227,9 @@ class Comparison(Table):
         return f"{super().__repr__()}\n{text_table(self.sides())}"
 
 
-def compare(p: Prediction, q: Prediction, *, iou: float = 0.5) -> Comparison:
-    """Compare two predictions of one image; no request is sent.
-
-    The agreement is defined by task:
-
-    - Objects (boxes, masks, keypoints): both / (both + only A + only B), and 1 where neither has
-      any. Two objects match when they have the same class name and an IoU of at least ``iou``: of
-      their masks where both have one, on a grid of at most 1024 pixels, else of their boxes. Each
-      object is matched once, pairs of the highest IoU first.
-    - Classification: the average overlap of the best 5: the share in common of the best 1, 2, 3,
-      4 and 5, averaged. For multi-label models: both / (both + only A + only B) of the predicted
-      classes.
-    - Semantic segmentation: the share of pixels to which both give the same class (background and
-      void count as one class), on the finer of the two grids, of at most 1024 pixels.
-
-    Args:
-        p: The first prediction, A.
-        q: The second prediction, B: of another model, API version, image size or threshold, and of
-            the same image and task.
-        iou: Least IoU of two objects that match, fraction in (0, 1].
-
-    Raises:
-        TypeError: ``p`` or ``q`` is not a prediction, or ``iou`` not a number.
-        ValueError: The tasks or the sizes of the images differ, or ``iou`` is out of range.
-
-    Example:
-        >>> c = rfhosted.compare(p, p.filter(confidence=0.6))
-        >>> c.agreement, len(c.both), len(c.only_a)
-    """
-    for name, value in (("p", p), ("q", q)):
-        if not isinstance(value, Prediction):
-            raise TypeError(f"compare takes two predictions; {name} is a {type(value).__name__}.")
-    check_fraction("iou", iou)
-    if iou == 0:
-        raise ValueError("iou must be more than 0, else every object matches every other.")
-    if p.task != q.task:
-        raise ValueError(
-            f"A is a prediction of {p.task}, B of {q.task}. Compare predictions of one task."
-        )
-    if p.source_image.size != q.source_image.size:
-        (w, h), (v, g) = p.source_image.size, q.source_image.size
-        raise ValueError(
-            f"The image of A has {w} x {h} pixels, that of B {v} x {g}. Compare predictions of one"
-            " image."
-        )
-    notes = _notes_on_conditions(p, q)
-    if isinstance(p, ClassificationPrediction):
-        return _compare_rankings(p, q, notes)
-    if isinstance(p, SemanticPrediction):
-        return _compare_regions(p, q, notes)
-    return _compare_objects(p, q, iou, notes)
-
-
-def _compare_objects(p: Any, q: Any, least: float, notes: list[str]) -> Comparison:
-    size = p.source_image.size
-    pairs, too_many = matching.object_pairs(
-        p.objects, q.objects, size, scaled(size, DISPLAY_SIZE), least
-    )
-    if too_many:
-        notes.append("So many masks overlap that boxes were compared instead.")
-    rows_a, rows_b = p.rows(), q.rows()
-    if isinstance(p, KeypointPrediction):
-        notes += _note_on_keypoints([(rows_a[i], rows_b[j]) for i, j, _ in pairs])
-    return _comparison(
-        p,
-        q,
-        both=[(rows_a[i], rows_b[j], iou) for i, j, iou in pairs],
-        only_a=_without(rows_a, {i for i, _, _ in pairs}),
-        only_b=_without(rows_b, {j for _, j, _ in pairs}),
-        notes=notes,
-    )
-
-
-def _compare_rankings(p: Any, q: Any, notes: list[str]) -> Comparison:
-    several = p.multi_label or q.multi_label
-    rows_a, rows_b = (
-        [row for row in side.rows() if row["predicted"]] if several else side.rows()[: matching.TOP]
-        for side in (p, q)
-    )
-    names_a, names_b = ([row["class_name"] for row in rows] for rows in (rows_a, rows_b))
-    if names_a and names_b and not several and names_a[0] != names_b[0]:
-        first_a, first_b = (short_name(names[0]) for names in (names_a, names_b))
-        notes.append(f"A ranks {first_a} first, B ranks {first_b} first.")
-    in_a, in_b = ({row["class_name"]: row for row in rows} for rows in (rows_a, rows_b))
-    both = [
-        (row, in_b[name], _ratio(row["confidence"], in_b[name]["confidence"]))
-        for name, row in in_a.items()
-        if name in in_b
-    ]
-    return _comparison(
-        p,
-        q,
-        both=both,
-        only_a=[row for row in rows_a if row["class_name"] not in in_b],
-        only_b=[row for row in rows_b if row["class_name"] not in in_a],
-        agreement=None if several else matching.average_overlap(names_a, names_b),
-        notes=notes,
-    )
-
-
-def _compare_regions(p: Any, q: Any, notes: list[str]) -> Comparison:
-    longest = max(*p.segmentation.class_ids.shape, *q.segmentation.class_ids.shape)
-    grid = scaled(p.source_image.size, min(longest, DISPLAY_SIZE))
-    ious, agreement = matching.region_ious(p.segmentation, q.segmentation, grid)
-    rows_a, rows_b = ({row["class_name"]: row for row in side.rows()} for side in (p, q))
-    both = [(row, rows_b[name], ious[name]) for name, row in rows_a.items() if name in rows_b]
-    if both:
-        mean = sum(iou for _, _, iou in both) / len(both)
-        notes.append(f"Mean IoU of the classes that both have: {mean:.2f}.")
-    return _comparison(
-        p,
-        q,
-        both=both,
-        only_a=[row for name, row in rows_a.items() if name not in rows_b],
-        only_b=[row for name, row in rows_b.items() if name not in rows_a],
-        agreement=agreement,
-        notes=notes,
-    )
-
-
-def _comparison(
-    p: Prediction,
-    q: Prediction,
-    *,
-    both: list[Pair],
-    only_a: list[Row],
-    only_b: list[Row],
-    notes: list[str],
-    agreement: float | None = None,
-) -> Comparison:
-    if agreement is None:
-        things = len(both) + len(only_a) + len(only_b)
-        agreement = len(both) / things if things else 1.0
-    return Comparison(
-        a=p,
-        b=q,
-        both=both,
-        only_a=only_a,
-        only_b=only_b,
-        agreement=agreement,
-        notes=tuple(notes),
-    )
-
-
-def _without(rows: list[Row], matched: set[int]) -> list[Row]:
-    return [row for i, row in enumerate(rows) if i not in matched]
-
-
-def _ratio(one: float, other: float) -> float:
-    return min(one, other) / max(one, other) if max(one, other) > 0 else 1.0
-
-
-def _notes_on_conditions(p: Prediction, q: Prediction) -> list[str]:
-    notes = []
-    if p.confidence != q.confidence:
-        notes.append(
-            f"A has a confidence threshold of {p.confidence:.2f}, B of {q.confidence:.2f}. Filter"
-            " both with the same one for a fair comparison."
-        )
-    files = p.source_image.data, q.source_image.data
-    if None not in files and files[0] != files[1]:
-        notes.append("The two images have the same size, but are not the same file.")
-    return notes
-
-
-def _note_on_keypoints(pairs: list[tuple[Row, Row]]) -> list[str]:
-    distances = [
-        math.dist(one["key_points"][name][:2], other["key_points"][name][:2])
-        for one, other in pairs
-        for name in one["key_points"]
-        if name in other["key_points"]
-    ]
-    if not distances:
-        return []
-    mean = sum(distances) / len(distances)
-    both = counted(len(distances), "keypoint")
-    return [f"Both have {both}, on average {mean:.1f} pixels of the original image apart."]
-
-
 def _side(prediction: Prediction) -> dict[str, str]:
+    if isinstance(prediction, GroundTruth):
+        return {"result": prediction.summary(), "model": prediction.model}
     width, height = prediction.upload.size
     load = prediction.timing.load
     loading = f", {milliseconds(load)} of it loading the model" if load else ""
@@ -326,15 +244,3 @@ def _side(prediction: Prediction) -> dict[str, str]:
         "E2E": milliseconds(prediction.timing.e2e) + loading,
         "Exec": milliseconds(prediction.timing.exec),
     }
-
-
-def _figure(name: str, prediction: Prediction, max_bytes: int, max_side: int) -> str:
-    alt = f"{name}: image with the result of {prediction.task}: {prediction.summary()}"
-    source = html.jpeg_data_uri(prediction.draw(max_side=max_side), max_bytes)
-    notes = [*prediction.notes, *omissions(getattr(prediction, "objects", ()))]
-    caption = html.caption_lines([name, *prediction.caption()[:2]], notes)  # more is in the table
-    return f"""\
-<figure style="margin:0;flex:1 1 200px;min-width:0">
-{html.image_tag(source, alt)}
-<figcaption>{caption}</figcaption>
-</figure>"""

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 from rfhosted import hosted
 from rfhosted.batch.runner import Outcome, one_or_several, run
-from rfhosted.comparison.comparison import compare
+from rfhosted.comparison.pairing import compare
 from rfhosted.default import default_client
 from rfhosted.display.tables import Row, Table
 from rfhosted.display.units import kilobytes, milliseconds, percent
 from rfhosted.endpoints.call import Call
 from rfhosted.errors import HostedError
+from rfhosted.images.reading import file_name
+from rfhosted.outputs.text import short_name
 from rfhosted.transport.connection import Stop
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from rfhosted.client import Client
+    from rfhosted.comparison.comparison import Comparison
     from rfhosted.display.plots import Plot
     from rfhosted.endpoints.call import Prepared
     from rfhosted.hosted import ApiVersion, Task, TaskName, VersionName
@@ -71,9 +74,11 @@ class Sweep(Table):
 
     Attributes:
         steps: One a size, the smallest first; sizes that cannot be sent come last.
+        image: A name for the image.
     """
 
     steps: tuple[Step, ...]
+    image: str = ""
 
     @property
     def predictions(self) -> dict[ImageSize, Prediction]:
@@ -81,13 +86,37 @@ class Sweep(Table):
         return {step.image_size: step.prediction for step in self.steps if step.prediction}
 
     def rows(self) -> list[Row]:
-        """One dict a size.
+        """One dict for each request; sizes that make the same request are one row.
 
-        ``image_size``; ``sent``, "640 x 480" pixels; ``bytes_up``, of the whole request; ``e2e``
-        and ``exec``, seconds; ``agreement`` with the largest size, in [0, 1]; ``found``, in words;
-        ``same_as``, an earlier size that makes the same request; ``error``. None where not known.
+        ``image_size``, the first of them; ``sent``, "640 x 480" pixels; ``bytes_up``, of the whole
+        request; ``e2e`` and ``exec``, seconds; ``agreement`` with the largest size, in [0, 1];
+        ``found``, in words; ``error``; ``image_sizes``, all of them. None where not known.
         """
-        return [_row(step) for step in self.steps]
+        return [_row(step, self._alike(step)) for step in self.steps if not step.same_as]
+
+    def _alike(self, step: Step) -> list[Step]:
+        """A size and those that make the same request."""
+        return [step, *(other for other in self.steps if other.same_as == step.name)]
+
+    def compare(self, a: ImageSize, b: ImageSize) -> Comparison:
+        """The results at two sizes compared; no request is sent.
+
+        Args:
+            a: A size of the sweep, as it was requested: 320, "original", or None for automatic.
+            b: Another one.
+
+        Raises:
+            ValueError: There is no result at that size.
+
+        Example:
+            >>> rfhosted.sweep("dog.jpg").compare(320, "original")
+        """
+        found = self.predictions
+        for size in (a, b):
+            if size not in found:
+                sizes = ", ".join(map(repr, found)) or "none"
+                raise ValueError(f"The sweep has no result at {size!r}; it has results at {sizes}.")
+        return compare(found[a], found[b])
 
     def summary(self) -> str:
         """The finding: ``640 px agrees to 98% with 4000 px, for 4% of the bytes``."""
@@ -110,6 +139,15 @@ class Sweep(Table):
         agrees = f"{step.pixels} px agrees to {percent(step.agreement)} with {name}"
         return f"{agrees}, for {share} of the bytes"
 
+    def title(self) -> str:
+        """Image, model and task, then the finding."""
+        route = next((step.prepared.route for step in self.steps if step.prepared), None)
+        # Of an own model on v1, nobody knows the task before there is a result.
+        tasks = [str(prediction.task) for prediction in self.predictions.values()][:1]
+        request = [route.model, *(tasks or [str(route.task or "")])] if route else []
+        about = ", ".join(short_name(part) for part in [self.image, *request] if part)
+        return f"{about}: {self.summary()}" if about else self.summary()
+
     def plot(self) -> Plot:
         """Agreement, latency and request size by image size: a matplotlib Figure.
 
@@ -118,7 +156,7 @@ class Sweep(Table):
         from rfhosted.display.plots import new_panels
 
         plot, (agreement, latency, payload) = new_panels(
-            self.summary(), ["agreement with the largest, %", "latency, ms", "request, kB"]
+            self.title(), ["agreement with the largest, %", "latency, ms", "request, kB"]
         )
         points = self._points()
         for axes in (agreement, latency, payload):
@@ -141,21 +179,18 @@ class Sweep(Table):
         return [(s, s.prediction) for s in self.steps if s.prediction and not s.same_as]
 
     def _title(self) -> str:
-        return self.summary()
+        return self.title()
 
     def _readable(self) -> list[Row]:
         """One row for each request; errors only where there are any."""
-        alike: dict[str, list[str]] = {}
-        for step in self.steps:
-            alike.setdefault(step.same_as or step.name, []).append(step.name)
-        rows = [_readable(step, alike[step.name]) for step in self.steps if not step.same_as]
+        rows = [_readable(step, self._alike(step)) for step in self.steps if not step.same_as]
         if not any(row["error"] for row in rows):
             for row in rows:
                 del row["error"]
         return rows
 
     def _example_row(self) -> Row:
-        return _row(Step(None))
+        return _row(Step(None), [])
 
     def _plots(self) -> Sequence[Plot]:
         return (self.plot(),)
@@ -171,6 +206,7 @@ def sweep(
     confidence: float | None = None,
     overlap: float = hosted.DEFAULT_OVERLAP,
     client: Client | None = None,
+    image_name: str | None = None,
     on_step: Callable[[int, int, str], object] | None = None,
     stop: Callable[[], bool] | None = None,
 ) -> Sweep:
@@ -195,6 +231,7 @@ def sweep(
         confidence: Least confidence, fraction in [0, 1]; None for 0.4, or 0 for classification.
         overlap: IoU threshold of non-maximum suppression, fraction in [0, 1].
         client: Sends the requests; None for the client of ``rfhosted.predict``.
+        image_name: A name for the image in titles; None for that of its file, or its size.
         on_step: Called before each request with how many are done, how many there are, and what
             comes now; and once at the end.
         stop: Called before each request; once it returns True, the rest is left out. A
@@ -210,6 +247,7 @@ def sweep(
     if not calls:
         raise ValueError("image_sizes names no size.")
     client = client or default_client()
+    name = file_name(image) if image_name is None else image_name
     steps, errors = _prepare(client, image, dict.fromkeys(calls))
     queue = [(step.name, step.prepared) for step in steps if step.prepared and not step.same_as]
     outcomes, stopped = _send(client, queue, on_step, stop) if queue else ({}, False)
@@ -217,7 +255,9 @@ def sweep(
     errors += [done.error for done in outcomes.values() if done.error]
     if errors and not predictions and not stopped:
         raise errors[0]
-    return Sweep(tuple(_finished(step, outcomes, predictions) for step in steps))
+    done = tuple(_finished(step, outcomes, predictions) for step in steps)
+    sizes = [step.prepared.source_image.size for step in done if step.prepared]
+    return Sweep(done, name or (f"image of {sizes[0][0]} x {sizes[0][1]} pixels" if sizes else ""))
 
 
 def _prepare(
@@ -306,7 +346,7 @@ def _tick(step: Step) -> str:
     return f"{step.pixels}" if named else f"{step.pixels}\n{step.name}"
 
 
-def _row(step: Step) -> Row:
+def _row(step: Step, alike: Sequence[Step]) -> Row:
     prepared, prediction = step.prepared, step.prediction
     size = prepared.upload.size if prepared else None
     return {
@@ -317,16 +357,16 @@ def _row(step: Step) -> Row:
         "exec": prediction.timing.exec if prediction else None,
         "agreement": step.agreement,
         "found": prediction.summary() if prediction else None,
-        "same_as": step.same_as or None,
         "error": step.error or None,
+        "image_sizes": [other.image_size for other in alike],
     }
 
 
-def _readable(step: Step, names: Sequence[str]) -> Row:
+def _readable(step: Step, alike: Sequence[Step]) -> Row:
     """A row as people read it, for all sizes that make the same request."""
-    row = _row(step)
+    row = _row(step, alike)
     return {
-        "image size": ", ".join(names),
+        "image size": ", ".join(other.name for other in alike),
         "sent": row["sent"],
         "request": kilobytes(row["bytes_up"], missing="-"),
         "E2E": milliseconds(row["e2e"], missing="-"),

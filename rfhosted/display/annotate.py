@@ -27,14 +27,14 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from rfhosted.display.palette import Colour
-    from rfhosted.outputs.values import ClassScore, Detection, KeyPoint
+    from rfhosted.outputs.values import Box, ClassScore, Detection, KeyPoint
 
     Pixels = npt.NDArray[np.uint8]
 
 LAYERS = ("masks", "polygons", "boxes", "keypoints")
 _OPACITY = 0.45
 _WHITE = (255, 255, 255)
-_PANEL_INK, _BAR_BED = (32, 32, 32), (230, 230, 230)
+PANEL_INK, BAR_BED = (32, 32, 32), (230, 230, 230)
 #: Pixels from the image beyond which OpenCV fails; a line that comes from there looks the same.
 _FARTHEST = 1e6
 _WIDEST_LINE, _MOST_BARS = 1_000, 1_000
@@ -139,6 +139,28 @@ def _area(item: Detection) -> float:
     return (x2 - x1) * (y2 - y1)
 
 
+def shown_boxes(
+    boxes: Sequence[Box], original: tuple[int, int], size: tuple[int, int], line: int
+) -> npt.NDArray[np.float32]:
+    """Corners on the image that is shown, float32 (n, 4).
+
+    Boxes over the edge are closed there, tiny ones stay visible.
+
+    Args:
+        boxes: (x1, y1, x2, y2) in pixels of the original.
+        original: (width, height) of the original.
+        size: (width, height) of the image that is shown.
+        line: Width of the line in pixels of that image.
+    """
+    scale = np.array(size) / np.array(original)
+    corners = np.array(boxes, dtype=float).reshape(-1, 4) * np.tile(scale, 2)
+    least, limit = 2 * line, np.array(size) - 1
+    corners = corners.clip(0, np.tile(limit, 2))
+    corners[:, :2] = np.minimum(corners[:, :2], (limit - least).clip(0))
+    corners[:, 2:] = np.maximum(corners[:, 2:], corners[:, :2] + least)
+    return np.asarray(corners, dtype=np.float32)
+
+
 @functools.cache
 def _coco_edges() -> list[tuple[str, str]]:
     """The lines of the COCO person skeleton, as pairs of keypoint names."""
@@ -166,12 +188,8 @@ class _Painter:
     @functools.cached_property
     def boxes_shown(self) -> npt.NDArray[np.float32]:
         """Corners, float32 (n, 4): boxes over the edge are closed there, tiny ones stay visible."""
-        boxes = np.array([item.box for item in self._objects]) * np.tile(self._scale, 2)
-        least, limit = 2 * self._line, np.array(self._size) - 1
-        boxes = boxes.clip(0, np.tile(limit, 2))
-        boxes[:, :2] = np.minimum(boxes[:, :2], (limit - least).clip(0))
-        boxes[:, 2:] = np.maximum(boxes[:, 2:], boxes[:, :2] + least)
-        return np.asarray(boxes, dtype=np.float32)
+        boxes = [item.box for item in self._objects]
+        return shown_boxes(boxes, self._original, self._size, self._line)
 
     @functools.cached_property
     def _masked(self) -> Any:
@@ -289,13 +307,13 @@ def _with_legend(image: Image.Image, entries: Sequence[tuple[str, int, float]]) 
             x, y = gap // 2, y + step
         places.append((x, y, text, colour(name)))
         x += width
-    strip = _extended(image, y + step + gap // 2, wide)
+    strip = extended(image, y + step + gap // 2, wide)
     pen = ImageDraw.Draw(strip)
     for left, top, text, shade in places:
         middle = image.height + gap // 4 + top + step / 2
         swatch = (left, middle - size / 2, left + size, middle + size / 2)
-        pen.rectangle(swatch, fill=shade, outline=_PANEL_INK)
-        write(pen, left + size * 1.4, middle, text, _PANEL_INK)
+        pen.rectangle(swatch, fill=shade, outline=PANEL_INK)
+        write(pen, left + size * 1.4, middle, text, PANEL_INK)
     return strip
 
 
@@ -311,21 +329,21 @@ def draw_scores(image: Image.Image, ranked: Sequence[ClassScore], *, top: int = 
     lines = [fitted(e.class_name, e.class_id, "", size, wide * 0.55) for e in shown]
     left = 2 * pad + max(map(width_of, lines))
     right = wide - pad - size * 3.2
-    panel = _extended(image, row * len(shown) + pad, wide)
+    panel = extended(image, row * len(shown) + pad, wide)
     pen = ImageDraw.Draw(panel)
     for i, (entry, name) in enumerate(zip(shown, lines, strict=True)):
         middle = image.height + pad / 2 + row * (i + 0.5)
         upper, lower = middle - size / 2, middle + size / 2
         length = max(1, (right - left) * min(1, entry.confidence))
-        pen.rectangle((left, upper, right, lower), fill=_BAR_BED)
+        pen.rectangle((left, upper, right, lower), fill=BAR_BED)
         pen.rectangle((left, upper, left + length, lower), fill=colour(entry.class_name))
         score = pieces_for(percent(entry.confidence), size) or ()
-        write(pen, pad, middle, name, _PANEL_INK)
-        write(pen, wide - pad - width_of(score), middle, score, _PANEL_INK)
+        write(pen, pad, middle, name, PANEL_INK)
+        write(pen, wide - pad - width_of(score), middle, score, PANEL_INK)
     return panel
 
 
-def _extended(image: Image.Image, below: int, width: int) -> Image.Image:
+def extended(image: Image.Image, below: int, width: int) -> Image.Image:
     """The image on a white panel of at least that width, with more room below it."""
     panel = Image.new("RGB", (max(image.width, width), image.height + below), _WHITE)
     panel.paste(image, ((panel.width - image.width) // 2, 0))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from PIL import Image
 
+    from rfhosted.display.palette import Colour
     from rfhosted.outputs.values import Detection
 
     Floats = npt.NDArray[np.float64]
@@ -28,6 +30,23 @@ CROWD = 25
 _COVERED = 0.3
 
 
+@dataclass(frozen=True, slots=True)
+class Label:
+    """What is written at a box.
+
+    Attributes:
+        name: Never left out; ``number`` is written instead where no font has its letters.
+        number: See ``name``.
+        rest: What follows the name where there is room.
+        background: The colour under it.
+    """
+
+    name: str
+    number: int
+    rest: str
+    background: Colour
+
+
 def write_labels(
     image: Image.Image,
     objects: Sequence[Detection],
@@ -36,35 +55,50 @@ def write_labels(
     confidences: bool,
     line: int,
 ) -> None:
-    """Write class names at the boxes.
+    """Write class names at the boxes; those of the highest confidence first."""
+    crowd = len(objects) > CROWD
+    scores = confidences and not crowd
+    labels = [
+        Label(
+            item.class_name,
+            item.class_id,
+            f" {percent(item.confidence)}" if scores else "",
+            colour(item.class_name),
+        )
+        for item in objects
+    ]
+    order = _by_importance(objects)
+    place_labels(image, [labels[i] for i in order], boxes[order], line=line)
+
+
+def place_labels(
+    image: Image.Image, labels: Sequence[Label], boxes: npt.NDArray[np.float32], *, line: int
+) -> None:
+    """Write labels at boxes, the most important ones first.
 
     A label that finds no room is left out, as are those that would bury the image: the colour
     still shows the class, and the table names every object. Not by supervision's annotators:
     those have one font for all labels, leave the image and cover each other.
     """
-    crowd = len(objects) > CROWD
-    size = font_size(image.size, crowd=crowd)
+    size = font_size(image.size, crowd=len(labels) > CROWD)
     pad = max(1, size // 5)
     height = size * 1.25 + pad
     budget = _COVERED * image.width * image.height
     pen = ImageDraw.Draw(image)
     taken = np.zeros((0, 4))
-    for i in _by_importance(objects):
-        item = objects[i]
-        score = f" {percent(item.confidence)}" if confidences and not crowd else ""
-        text = fitted(item.class_name, item.class_id, score, size, image.width - 1 - 2 * pad)
+    for label, box in zip(labels, boxes.tolist(), strict=True):
+        text = fitted(label.name, label.number, label.rest, size, image.width - 1 - 2 * pad)
         width = width_of(text) + 2 * pad
         if width * height > budget:
             continue
-        spot = _free_spot(boxes[i].tolist(), (width, height), image.size, taken, line)
+        spot = _free_spot(box, (width, height), image.size, taken, line)
         if spot is None:
             continue
         budget -= width * height
         x, y = spot
         taken = np.vstack((taken, (x, y, x + width, y + height)))
-        background = colour(item.class_name)
-        pen.rectangle((x, y, x + width, y + height), fill=background)
-        write(pen, x + pad, y + height / 2, text, ink(background))
+        pen.rectangle((x, y, x + width, y + height), fill=label.background)
+        write(pen, x + pad, y + height / 2, text, ink(label.background))
 
 
 def _by_importance(objects: Sequence[Detection]) -> list[int]:

@@ -12,7 +12,7 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from rfhosted import hosted
-from rfhosted.comparison.comparison import Comparison, compare
+from rfhosted.comparison.pairing import compare
 from rfhosted.comparison.size_sweep import Sweep, sweep
 from rfhosted.display.units import milliseconds
 from rfhosted.endpoints.call import Call
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from rfhosted.client import Client
+    from rfhosted.comparison.comparison import Comparison
     from rfhosted.endpoints.call import Prepared
     from rfhosted.explorer.background import Spawn
     from rfhosted.images.sources import ImageLike

@@ -12,7 +12,7 @@ import stat
 import string
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote_to_bytes
+from urllib.parse import unquote, unquote_to_bytes
 from urllib.request import url2pathname
 
 from rfhosted.errors import ImageError
@@ -165,3 +165,21 @@ def _discard(awaitable: Any) -> None:
     """Close a coroutine that nobody will await, so that Python does not warn about it."""
     if inspect.iscoroutine(awaitable):
         awaitable.close()
+
+
+def file_name(image: Any) -> str:
+    """The name of the file that an image comes from, such as "dog.jpg"; "" where it has none.
+
+    Of a URL only the last part of its path is kept: the rest may hold a secret.
+    """
+    place = image if isinstance(image, (str, os.PathLike)) else None
+    for attribute in ("filename", "name"):  # of PIL images and of file objects
+        place = place or getattr(image, attribute, None)
+    if not isinstance(place, (str, os.PathLike)):
+        return ""
+    path = bare(os.fsdecode(place))
+    if path[:5].lower() == "data:" or (isinstance(image, str) and _from_base64(path.encode())):
+        return ""
+    if url := re.match(r"[a-z]{2,}://[^/?#]*([^?#]*)", path, re.IGNORECASE):
+        path = unquote(url[1])
+    return re.split(r"[/\\]", path.rstrip("/\\"))[-1]

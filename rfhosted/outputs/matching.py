@@ -68,6 +68,38 @@ def object_pairs(
     return sorted(pairs), too_many
 
 
+def true_positives(
+    truth: Sequence[Detection], found: Sequence[Detection], least: float
+) -> list[bool]:
+    """Which detections are right, matched as COCO's evaluation does it, by boxes.
+
+    Detections take turns by falling confidence: each takes the object of its class, of those that
+    are left, that its box fits best. So the matches above any threshold are those of all
+    detections, without those below it.
+
+    Args:
+        truth: The objects that are in the image.
+        found: Detections.
+        least: IoU from which on a detection fits an object, in (0, 1].
+    """
+    right = [False] * len(found)
+    objects, detections = _by_class(truth), _by_class(found)
+    for name in objects.keys() & detections.keys():
+        boxes = _boxes([truth[i] for i in objects[name]])
+        turns = sorted(detections[name], key=lambda j: -found[j].confidence)
+        free = np.ones(len(boxes), dtype=bool)
+        step = max(1, _BLOCK // len(boxes))
+        for start in range(0, len(turns), step):
+            block = turns[start : start + step]
+            for j, ious in zip(
+                block, _box_ious(_boxes([found[j] for j in block]), boxes), strict=True
+            ):
+                best = int(np.where(free, ious, -1).argmax())
+                if free[best] and ious[best] >= least:
+                    free[best], right[j] = False, True
+    return right
+
+
 def _by_class(found: Sequence[Detection]) -> dict[str, list[int]]:
     places: dict[str, list[int]] = {}
     for i, item in enumerate(found):
@@ -177,16 +209,33 @@ def region_ious(a: ClassMap, b: ClassMap, grid: tuple[int, int]) -> tuple[dict[s
         b: Class map of B.
         grid: (width, height) of the grid that both are brought to.
     """
-    names = sorted({*a.names.values(), *b.names.values()})
-    codes = {name: code for code, name in enumerate(names, start=1)}
+    names = _names(a, b)
     kinds = len(names) + 1
-    coded = (_coded(a, codes, grid), _coded(b, codes, grid))
+    coded = class_codes(a, b, grid)
     counts = np.bincount((coded[0] * kinds + coded[1]).ravel(), minlength=kinds * kinds)
     table = counts.reshape(kinds, kinds)  # pixels by class in A, by class in B
     common = np.diagonal(table)
     union = table.sum(axis=0) + table.sum(axis=1) - common
-    ious = {name: float(common[code] / max(1, union[code])) for name, code in codes.items()}
+    ious = {name: float(common[i] / max(1, union[i])) for i, name in enumerate(names, start=1)}
     return ious, float(common.sum() / table.sum())
+
+
+def class_codes(
+    a: ClassMap, b: ClassMap, grid: tuple[int, int]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Both class maps on a grid, with one number for each class name; 0 is no class.
+
+    Args:
+        a: Class map of A.
+        b: Class map of B.
+        grid: (width, height) of the grid that both are brought to.
+    """
+    codes = {name: code for code, name in enumerate(_names(a, b), start=1)}
+    return _coded(a, codes, grid), _coded(b, codes, grid)
+
+
+def _names(a: ClassMap, b: ClassMap) -> list[str]:
+    return sorted({*a.names.values(), *b.names.values()})
 
 
 def _coded(

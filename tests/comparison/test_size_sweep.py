@@ -115,17 +115,40 @@ def test_the_finding_is_what_was_found(scripted):
 def test_sizes_over_that_of_the_image_are_one_request(scripted):
     found = swept(scripted, response(DOG), sizes=(400, 2000, None, "original", 4000, 400))
     assert len(scripted.received) == 1 + 2
-    assert [(row["image_size"], row["same_as"]) for row in found.rows()] == [
-        (400, None),
-        (2000, None),
-        (None, "2000 px"),
-        ("original", "2000 px"),
-        (4000, "2000 px"),
+    assert [(row["image_size"], row["image_sizes"]) for row in found.rows()] == [
+        (400, [400]),
+        (2000, [2000, None, "original", 4000]),
     ]
+    assert list(found.predictions) == [400, 2000, None, "original", 4000]
     assert len({row["e2e"] for row in found.rows()}) == 2
     assert "2000 px, automatic, original, 4000 px" in repr(found)  # one row
     assert len(repr(found).splitlines()) == 1 + 1 + 2
     assert len(found.plot().axes[0].patches) == 2
+
+
+def test_any_two_sizes_are_compared_with_one_call(scripted):
+    found = swept(scripted, response(), response(CAT), response(), response(DOG), sizes=(200, None))
+    c = found.compare(200, None)
+    assert (c.a, c.b) == (found.predictions[200], found.predictions[None])
+    assert len(scripted.received) == 3  # nothing more was sent
+    with pytest.raises(ValueError, match="no result at 640; it has results at 200, None"):
+        found.compare(200, 640)
+    with pytest.raises(ValueError, match="none"):
+        Sweep(()).compare(200, 400)
+
+
+def test_the_title_names_image_model_and_task(scripted, tmp_path):
+    path = tmp_path / "street.png"
+    image_of().save(path)
+    found = swept(scripted, response(DOG), image=path)
+    assert found.title() == f"street.png, a/1, {TASK}: {found.summary()}"
+    assert repr(found).startswith(found.title() + "\n")
+    unnamed = swept(scripted, response(DOG))
+    assert unnamed.title().startswith(f"image of 800 x 400 pixels, a/1, {TASK}: ")
+    named = swept(scripted, response(DOG), image_name="Street <b>")
+    assert named.title().startswith("Street <b>, a/1")
+    assert "<b>" not in named._repr_html_()
+    assert Sweep(()).title() == "No size succeeded"
 
 
 def test_a_size_that_fails_keeps_the_others(scripted):
@@ -327,9 +350,9 @@ def test_it_shows_itself(scripted):
     found = swept(scripted, response(DOG))
     tree = Tree(found._repr_html_())
     (image,) = tree.all("img")
-    assert image["alt"] == f"Plot: {found.summary()}"
+    assert image["alt"] == f"Plot: {found.title()}"
     assert len(tree.all("tr")) == 4
-    assert repr(found).startswith(found.summary() + "\nimage size")
+    assert repr(found).startswith(found.title() + "\nimage size")
     assert list(found.to_pandas()["image_size"]) == [200, 400, "original"]
 
 

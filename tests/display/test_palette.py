@@ -10,6 +10,7 @@ import sys
 import numpy as np
 import pytest
 
+from rfhosted.display.differences import STYLES
 from rfhosted.display.palette import PALETTE, colour, ink
 
 # Machado, Oliveira and Fernandes 2009, full severity, on linear RGB.
@@ -56,6 +57,15 @@ def test_every_two_colours_are_apart(eye):
         np.linalg.norm(lab(a, eye) - lab(b, eye)) for a, b in itertools.combinations(PALETTE, 2)
     )
     assert nearest > 11  # delta E 1976; 2.3 is just noticeable, side by side
+
+
+@pytest.mark.parametrize("eye", EYES)
+def test_what_is_in_both_in_a_and_in_b_is_apart(eye):
+    colours = [style.colour for style in STYLES.values()]
+    nearest = min(
+        np.linalg.norm(lab(a, eye) - lab(b, eye)) for a, b in itertools.combinations(colours, 2)
+    )
+    assert nearest > 24
 
 
 def test_text_is_readable_on_every_colour():

@@ -137,6 +137,7 @@ def parse(
         label = raw.get("simulated")
         if not (found and task and found != task):
             settled = found or task or Task.OBJECT_DETECTION
+            label = raw.get("simulated")
             return Parsed(
                 settled,
                 reader.read(settled),
@@ -213,7 +214,7 @@ class _Reader:
         self.left_out = LeftOut()
         pixels = (width * height for width, height in (image_size, sent_size))
         self._largest_grid = max(limits.LARGEST_OWN_GRID, *pixels)
-        self._mask_pixels = 0
+        self._mask_cover = self._mask_pixels = self._outline_work = 0.0
 
     def read(self, task: Task) -> Output:
         if task is Task.SEMANTIC_SEGMENTATION:
@@ -282,10 +283,16 @@ class _Reader:
         except PartError as error:
             self.left_out.add("mask", str(error))
             return None
-        self._mask_pixels += 0 if mask is None else masks.pixels(mask, self._image_size)
-        if self._mask_pixels > limits.MOST_MASK_PIXELS:
+        if mask is None:
+            return None
+        height, width = mask.size if isinstance(mask, Rle) else self._image_size
+        cover = self._mask_cover + masks.cover(mask, self._image_size)
+        area = max(height * width, self._image_size[0] * self._image_size[1])
+        pixels = self._mask_pixels + (cover - self._mask_cover) * area
+        if cover > limits.MOST_MASK_COVER or pixels > limits.MOST_MASK_PIXELS:
             self.left_out.note("The masks are too large together: some are left out.")
             return None
+        self._mask_cover, self._mask_pixels = cover, pixels
         return mask
 
     def _rle(self, item: dict[str, Any]) -> Rle | None:
@@ -320,8 +327,10 @@ class _Reader:
             raise PartError("an outline is far outside of the image")
         # What filling costs: the rows that its sides cross, squared, per row.
         crossed = np.abs(np.diff(points[:, 1], append=points[:1, 1])).sum()
-        if crossed**2 > limits.WILDEST_OUTLINE * (1 + np.ptp(points[:, 1])):
+        work = self._outline_work + crossed**2 / (1 + np.ptp(points[:, 1]))
+        if work > limits.MOST_OUTLINE_WORK:
             raise PartError(f"an outline of {len(points):,} corners crosses itself everywhere")
+        self._outline_work = work
         return Polygon(points.astype(np.float32))
 
     def _corners(self, outline: list[Any]) -> npt.NDArray[np.float64]:
@@ -370,7 +379,7 @@ class _Reader:
 
     def _class_map(self) -> ClassMap:
         found = self._raw if "segmentation_mask" in self._raw else self._raw["predictions"]
-        entries = found.get("class_map")
+        entries = found.get("class_map") if isinstance(found, dict) else None
         if not isinstance(entries, dict):
             raise PartError(f"class_map is {response.shown(entries)}")
         names = {}

@@ -24,11 +24,12 @@ LARGEST_CLASS_ID = 2**31
 LARGEST_OWN_GRID = 2**22
 #: Runs of a mask, or characters of its text.
 MOST_RUNS = 1_000_000
-#: Pixels of all masks of a response together, each counted in its own box.
-MOST_MASK_PIXELS = 2**31
-#: Work of filling an outline: the square of the rows that its sides cross, per row of its box.
-#: One that crosses itself everywhere is no outline and takes minutes to fill.
-WILDEST_OUTLINE = 2e8
+#: All masks of a response together, each counted in its own bounds: times that they cover the
+#: image, and pixels.
+MOST_MASK_COVER, MOST_MASK_PIXELS = 300, 2**31
+#: Work of filling all outlines of a response: of each, the square of the rows that its sides
+#: cross, per row. One that crosses itself everywhere is not an outline, and takes minutes.
+MOST_OUTLINE_WORK = 5e8
 #: Seconds that a server may report: a day.
 LONGEST_TIME = 86_400.0
 #: Objects, and keypoints of all of them, that are drawn on one image: those of the highest

@@ -1,4 +1,4 @@
-"""Masks on any grid: COCO run lengths, polygons and bitmaps, cut to where they are.
+"""Masks on any grid: COCO run lengths, polygons and class maps, cut to where they are.
 
 A mask of a 12-megapixel image is 12 MB as an array, so one is made only when it is needed.
 """
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     Bits: TypeAlias = npt.NDArray[np.bool_]
-    #: The third kind is a bitmap: bool (height, width) of a grid that covers the whole image.
-    Mask: TypeAlias = Polygon | Rle | Bits
+    Mask: TypeAlias = Polygon | Rle
     #: A tight cut-out of a mask, and its left and top pixel on the grid.
     Crop: TypeAlias = tuple[Bits, int, int]
 
@@ -86,21 +85,18 @@ def rle(size: tuple[int, int], counts: npt.NDArray[np.int64]) -> Rle:
     return Rle(size, counts.astype(np.int32))
 
 
-def pixels(mask: Polygon | Rle, image_size: tuple[int, int]) -> int:
-    """Pixels that have to be looked at to cut the mask out, of its grid or of the image.
+def cover(mask: Polygon | Rle, image_size: tuple[int, int]) -> float:
+    """The part of the image within the mask's bounds, of an RLE mask within its columns.
 
     Args:
         mask: The mask.
         image_size: (width, height) of the original image.
     """
     if isinstance(mask, Rle):
-        left, right = _columns(mask)
-        height, width = mask.size
-        area = max(height, image_size[0] * image_size[1] // width)
-        return (right - left) * area
-    corners = mask.points.clip(0, image_size)
-    across, down = np.ptp(corners, axis=0) + 1
-    return int(across * down)
+        first, last = _columns(mask)
+        return (last - first) / mask.size[1]
+    across, down = np.ptp(mask.points.clip(0, image_size), axis=0) / image_size
+    return float(across * down)
 
 
 def crop(mask: Mask, image_size: tuple[int, int], grid_size: tuple[int, int]) -> Crop:
@@ -116,12 +112,13 @@ def crop(mask: Mask, image_size: tuple[int, int], grid_size: tuple[int, int]) ->
         A mask that is empty on that grid is an array of shape (0, 0).
     """
     if isinstance(mask, Polygon):
-        bits, left, top = _crop_polygon(mask, image_size, grid_size)
-    elif isinstance(mask, Rle):
-        first, last = _columns(mask)
-        bits, left, top = _scaled(_decoded(mask, first, last), first, mask.size[1], grid_size)
-    else:
-        bits, left, top = _scaled(mask, 0, mask.shape[1], grid_size)
+        return _tight(_crop_polygon(mask, image_size, grid_size))
+    first, last = _columns(mask)
+    return _tight(_scaled(_decoded(mask, first, last), first, mask.size[1], grid_size))
+
+
+def _tight(part: Crop) -> Crop:
+    bits, left, top = part
     columns, rows = np.flatnonzero(bits.any(axis=0)), np.flatnonzero(bits.any(axis=1))
     if not len(columns):
         return np.zeros((0, 0), dtype=bool), 0, 0
@@ -175,9 +172,7 @@ def _nearest(start: int, stop: int, size: int, target: int) -> tuple[npt.NDArray
     return source.clip(start, stop - 1), first
 
 
-def _crop_polygon(
-    mask: Polygon, image_size: tuple[int, int], grid_size: tuple[int, int]
-) -> tuple[Bits, int, int]:
+def _crop_polygon(mask: Polygon, image_size: tuple[int, int], grid_size: tuple[int, int]) -> Crop:
     import cv2
 
     points = np.rint(mask.points * (np.array(grid_size) / np.array(image_size)))
@@ -209,14 +204,33 @@ def stack(
     Returns:
         bool array (n, height, width), or a ``supervision.CompactMask`` of that shape.
     """
-    width, height = grid_size or image_size
-    empty: Bits = np.zeros((0, 0), dtype=bool)
-    crops = (
-        (empty, 0, 0) if mask is None else crop(mask, image_size, (width, height)) for mask in masks
-    )  # one at a time: together they may be larger than the memory
-    if masks and len(masks) * width * height > dense_limit:
+    size = grid_size or image_size
+    empty: Crop = np.zeros((0, 0), dtype=bool), 0, 0
+    # One at a time: together the cut-outs may be larger than the memory.
+    crops = (empty if mask is None else crop(mask, image_size, size) for mask in masks)
+    return _stacked(crops, len(masks), size, dense_limit)
+
+
+def stack_classes(
+    class_ids: npt.NDArray[np.uint8], chosen: Sequence[int], image_size: tuple[int, int]
+) -> Any:
+    """Some classes of a class map as masks, one each, in the form that ``stack`` returns.
+
+    Args:
+        class_ids: uint8 (height, width), on a grid that covers the whole image.
+        chosen: The ids.
+        image_size: (width, height) of the grid wanted: the original image's.
+    """
+    width = class_ids.shape[1]
+    crops = (_tight(_scaled(class_ids == i, 0, width, image_size)) for i in chosen)
+    return _stacked(crops, len(chosen), image_size, _DENSE_LIMIT)
+
+
+def _stacked(crops: Iterable[Crop], count: int, size: tuple[int, int], dense_limit: int) -> Any:
+    width, height = size
+    if count and count * width * height > dense_limit:
         return _compact(crops, (height, width))
-    dense = np.zeros((len(masks), height, width), dtype=bool)
+    dense = np.zeros((count, height, width), dtype=bool)
     for layer, (bits, x, y) in zip(dense, crops, strict=True):
         layer[y : y + bits.shape[0], x : x + bits.shape[1]] = bits
     return dense

@@ -12,7 +12,7 @@ import numpy as np
 from rfhosted.outputs import masks
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     import numpy.typing as npt
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 #: Classes of a ranking that are compared.
 TOP = 5
-#: IoUs that are held at once, and pairs of which the best are then chosen.
-_BLOCK, _MOST_CANDIDATES = 4_000_000, 4_000_000
+#: IoUs that are held at once, in so many rows, and pairs of which the best are then chosen.
+_BLOCK, _ROWS, _MOST_CANDIDATES = 4_000_000, 256, 4_000_000
 #: Beyond these, in one class, boxes are compared instead of masks: pairs of masks that meet, and
 #: pixels of all masks together.
 _MOST_MASK_PAIRS, _MOST_PIXELS = 200_000, 2**28
@@ -113,53 +113,76 @@ def _boxes(found: Sequence[Detection]) -> Floats:
 
 def _best_pairs(a: Floats, b: Floats, mask_ious: Floats | None, least: float) -> list[Pair]:
     """Pairs of places in A and B: of all that are free, always the one with the best IoU."""
-    pairs: list[Pair] = []
-    free_a, free_b = np.arange(len(a)), np.arange(len(b))
-    while True:
+    # No IoU is better than that of equal boxes; this also pairs boxes that have no area.
+    pairs = _equal_boxes(a, b) if mask_ious is None else []
+    complete = False
+    while not complete:
+        free_a = np.setdiff1d(np.arange(len(a)), [i for i, _, _ in pairs])
+        free_b = np.setdiff1d(np.arange(len(b)), [j for _, j, _ in pairs])
         ious = None if mask_ious is None else mask_ious[np.ix_(free_a, free_b)]
         rows, columns, values, complete = _candidates(a[free_a], b[free_b], ious, least)
-        taken_a, taken_b = set(), set()
-        for k in np.argsort(-values, kind="stable").tolist():
-            i, j = int(rows[k]), int(columns[k])
-            if i not in taken_a and j not in taken_b:
-                taken_a.add(i)
-                taken_b.add(j)
+        taken_a, taken_b = np.zeros(len(free_a), bool), np.zeros(len(free_b), bool)
+        for k in np.lexsort((columns, rows, -values)).tolist():
+            i, j = rows[k], columns[k]
+            if not (taken_a[i] or taken_b[j]):
+                taken_a[i] = taken_b[j] = True
                 pairs.append((int(free_a[i]), int(free_b[j]), float(values[k])))
-        if complete:
-            return pairs
-        free_a, free_b = np.delete(free_a, list(taken_a)), np.delete(free_b, list(taken_b))
+    return pairs
+
+
+def _equal_boxes(a: Floats, b: Floats) -> list[Pair]:
+    places: dict[bytes, list[int]] = {}
+    for j in range(len(b) - 1, -1, -1):
+        places.setdefault(b[j].tobytes(), []).append(j)
+    equal = ((i, places.get(box.tobytes())) for i, box in enumerate(a))
+    return [(i, found.pop(), 1.0) for i, found in equal if found]
 
 
 def _candidates(
     a: Floats, b: Floats, mask_ious: Floats | None, least: float
 ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], Floats, bool]:
     """Rows, columns and IoUs of the best pairs, and whether these are all from ``least`` up."""
+    if mask_ious is not None:
+        equal = (a[:, None] == b[None, :]).all(axis=2)  # also boxes that have no area
+        box_ious = np.where(equal, np.float32(1), _box_ious(a, b))
+        ious = np.where(np.isnan(mask_ious), box_ious, mask_ious)
+        rows, columns = np.nonzero(ious >= least)
+        return rows, columns, ious[rows, columns], True
     rows, columns = np.zeros(0, np.intp), np.zeros(0, np.intp)
     values, complete = np.zeros(0, np.float32), True
-    step = max(1, _BLOCK // max(1, len(b)))
-    for start in range(0, len(a), step):
-        ious = _box_ious(a[start : start + step], b)
-        if mask_ious is not None:
-            masked = mask_ious[start : start + step]
-            ious = np.where(np.isnan(masked), ious, masked)
-        i, j = np.nonzero(ious >= least)
-        rows = np.concatenate((rows, i + start))
-        columns = np.concatenate((columns, j))
-        values = np.concatenate((values, ious[i, j]))
+    for i, j in _neighbours(a, b):
+        ious = _box_ious(a[i], b[j])
+        found = np.nonzero(ious >= least)
+        rows = np.concatenate((rows, i[found[0]]))
+        columns = np.concatenate((columns, j[found[1]]))
+        values = np.concatenate((values, ious[found]))
         if len(values) > _MOST_CANDIDATES:
             complete = False
             best = np.argpartition(-values, _MOST_CANDIDATES // 2)[: _MOST_CANDIDATES // 2]
-            best.sort()
             rows, columns, values = rows[best], columns[best], values[best]
             least = float(values.min())
     return rows, columns, values, complete
 
 
+def _neighbours(
+    a: Floats, b: Floats
+) -> Iterator[tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]]:
+    """Some places in A from left to right, and all in B that may overlap them across."""
+    order_a, order_b = np.argsort(a[:, 0], kind="stable"), np.argsort(b[:, 0], kind="stable")
+    lefts, rights = b[order_b, 0], b[order_b, 2]
+    for start in range(0, len(a), _ROWS):
+        some = order_a[start : start + _ROWS]
+        begun = np.searchsorted(lefts, a[some, 2].max(), side="right")
+        near = order_b[:begun][rights[:begun] >= a[some, 0].min()]
+        for first in range(0, len(near), _BLOCK // _ROWS):
+            yield some, near[first : first + _BLOCK // _ROWS]
+
+
 def _box_ious(a: Floats, b: Floats) -> Floats:
     from supervision import box_iou_batch
 
-    equal = (a[:, None] == b[None, :]).all(axis=2)  # also boxes without an area
-    return np.where(equal, np.float32(1), box_iou_batch(a, b))
+    ious: Floats = box_iou_batch(a, b)
+    return ious
 
 
 def _mask_ious(

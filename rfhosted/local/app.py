@@ -178,6 +178,7 @@ class Service:
             abandoned.set()
             for future in futures:
                 future.cancel()
+            await asyncio.wait(futures)
 
     def _begin(self, abandoned: threading.Event, late: float, *work: Any) -> Response:
         if time.monotonic() > late:

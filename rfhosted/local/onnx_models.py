@@ -76,12 +76,19 @@ def _load(name: str) -> Any:
     return onnxruntime.InferenceSession(weights, options, providers=["CPUExecutionProvider"])
 
 
+def check_abandoned() -> None:
+    """End the work on a request that nobody waits for.
+
+    Raises:
+        BusyError: Nobody does.
+    """
+    if (event := abandoned.get()) and event.is_set():
+        raise BusyError
+
+
 def _run(name: str, batch: npt.NDArray[Any]) -> Any:
     model = session(name)
-    ended = abandoned.get()
-    # C++ that runs when Python ends aborts the process; its main thread ends first.
-    if (ended and ended.is_set()) or not threading.main_thread().is_alive():
-        raise BusyError
+    check_abandoned()
     return model.run(None, {model.get_inputs()[0].name: batch})
 
 

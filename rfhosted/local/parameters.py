@@ -62,4 +62,4 @@ def read_parameters(query: Mapping[str, str]) -> Parameters:
 
 
 def _fraction(value: float) -> float:
-    return value / 100 if value >= 1 else value
+    return min(value / 100, 1.0) if value >= 1 else value

@@ -144,6 +144,7 @@ def _instances(image: DecodedImage, parameters: Parameters) -> dict[str, Any]:
     derived = _DerivedMasks(image.rgb)
     predictions = []
     for item, box in detections[:MOST_REFINED]:
+        onnx_models.check_abandoned()
         mask = derived.mask(box, item["class"])
         # Every response says that no model was trained for these masks.
         predictions.append(

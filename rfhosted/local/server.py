@@ -19,7 +19,7 @@ from rfhosted.local.app import build_app
 from rfhosted.local.slow_network import slowed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from starlette.applications import Starlette
 
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 #: Open connections at most; and seconds for a request's head, or for a peer that stopped reading.
 _MOST_CONNECTIONS, _PEER_SECONDS = 256, 20.0
+#: What stops each running server.
+_running: set[Callable[[], None]] = set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,7 @@ def running(app: Starlette, host: str = "127.0.0.1", port: int = 0) -> Iterator[
             access_log=False,  # it would hold the query, and with it the key
             ws="none",
             lifespan="off",
-            timeout_graceful_shutdown=5,
+            timeout_graceful_shutdown=30,  # more than any peer has
         )
         server = _Server(config)
         thread = threading.Thread(
@@ -107,13 +109,22 @@ def running(app: Starlette, host: str = "127.0.0.1", port: int = 0) -> Iterator[
             server.should_exit = True
             thread.join()
 
-        # Python must not end while a model runs, not even if nobody leaves the context.
-        atexit.register(stop)
+        _running.add(stop)
         try:
             yield f"http://{shown}:{listener.getsockname()[1]}"
         finally:
             stop()
-            atexit.unregister(stop)
+            _running.discard(stop)
+
+
+def _stop_all() -> None:
+    for stop in [*_running]:
+        stop()
+
+
+# A model that runs when Python ends aborts the process: every server stops before, even one whose
+# context nobody leaves. atexit is too late: Python first waits for the threads of pools.
+getattr(threading, "_register_atexit", atexit.register)(_stop_all)
 
 
 def _run(server: uvicorn.Server, listener: socket.socket) -> None:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _SIDE = 900  # pixels of the longest side of an image in the HTML
 _JPEG_BYTES = 100_000  # of the three images in the HTML together; base64 adds a third
 _ONE_SIDE = 640  # pixels, of A and of B: they stand beside each other
-_SHOWN_ROWS, _OPENED_ROWS = 40, 12
+_SHOWN_ROWS, _OPENED_ROWS = 40, 20
 _OBJECT_PLACES = (Where.ONLY_A, Where.ONLY_B, Where.BOTH)
 #: The columns of a task's table that each side has, besides the class.
 _FIELDS = {Task.CLASSIFICATION: ("rank", "confidence"), Task.SEMANTIC_SEGMENTATION: ("share",)}

@@ -153,9 +153,9 @@ class PrecisionRecallCurve(Table):
             axes.annotate(
                 f"threshold {current.threshold:.2f}",
                 place,
-                xytext=(0, -16),
+                xytext=(-10, -16) if current.recall > 0.7 else (10, -14),
                 textcoords="offset points",
-                ha="right" if current.recall > 0.5 else "left",
+                ha="right" if current.recall > 0.7 else "left",
                 fontsize=9,
                 color=_CURRENT,
             )

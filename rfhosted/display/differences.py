@@ -231,10 +231,18 @@ def legend_text(where: Where) -> str:
 def legend_html(counts: Sequence[tuple[Where, str]]) -> str:
     """The styles of objects with a text beside each, as HTML."""
     return " ".join(
-        f'<span style="white-space:nowrap;margin-right:14px"><span style="display:inline-block;'
-        f"width:26px;vertical-align:middle;border-top:4px {STYLES[where].css}"
-        f' rgb{STYLES[where].colour}"></span> {html.escape(text)}</span>'
+        f'<span style="white-space:nowrap;margin-right:14px"><span style="{_swatch(where)}"></span>'
+        f" {html.escape(text)}</span>"
         for where, text in counts
+    )
+
+
+def _swatch(where: Where) -> str:
+    """A line with its halo, in CSS: seen on a light and on a dark background."""
+    style = STYLES[where]
+    return (
+        f"display:inline-block;width:26px;vertical-align:middle;border-top:4px {style.css}"
+        f" rgb{style.colour};background:rgb{style.halo};outline:1px solid rgb{style.halo}"
     )
 
 

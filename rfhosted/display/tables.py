@@ -50,6 +50,10 @@ class Table:
         """A row of the right types: it gives a DataFrame without rows its columns."""
         return {}
 
+    def _flat(self, row: Row) -> Row:
+        """The row as columns of a DataFrame."""
+        return row
+
     def _readable(self) -> list[Row]:
         """The rows as people read them, in milliseconds and kB."""
         return self.rows()
@@ -59,7 +63,10 @@ class Table:
         return ()
 
     def to_pandas(self) -> pd.DataFrame:
-        """``rows()`` as a DataFrame; one without rows still has its columns.
+        """``rows()`` as a DataFrame; one without rows has the same columns and types.
+
+        Keypoints are columns of their own: ``nose_x``, ``nose_y``, ``nose_confidence``; NaN where
+        an object has none of that name.
 
         Raises:
             ImportError: pandas is not installed; it comes with ``rfhosted[lab]``.
@@ -70,8 +77,11 @@ class Table:
             raise ImportError(
                 "to_pandas needs pandas, which is not installed: pip install 'rfhosted[lab]'"
             ) from error
-        rows = self.rows()
-        return pd.DataFrame(rows) if rows else pd.DataFrame([self._example_row()]).head(0).copy()
+        example = self._flat(self._example_row())
+        rows = [self._flat(row) for row in self.rows()]
+        frame = pd.DataFrame(rows) if rows else pd.DataFrame([example]).head(0).copy()
+        # None is NaN in a column of numbers, also where there is nothing else.
+        return frame.astype({n: float for n, value in example.items() if isinstance(value, float)})
 
     def __repr__(self) -> str:
         rows = self._readable()

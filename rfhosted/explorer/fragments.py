@@ -163,10 +163,7 @@ def image(prediction: Prediction, display: Display, max_bytes: int = SHOWN_BYTES
 
 def table(prediction: Prediction) -> str:
     """The rows of a prediction."""
-    rows = prediction.rows()
-    for row in rows:
-        if "key_points" in row:
-            row["key_points"] = f"{len(row['key_points'])} keypoints"
+    rows = prediction.readable_rows()
     shown = html_table(rows[:_TABLE_LIMIT], prediction.summary()) or small(prediction.summary())
     more = f"The first {_TABLE_LIMIT} of {len(rows)} rows; result.to_pandas() has all of them."
     return html.scrolling(shown, "Table of the result") + (

@@ -250,7 +250,7 @@ class ExplorerState:
     def class_names(self) -> list[str]:
         """Classes of the response, the most frequent first; at most twenty."""
         fits = self.response is not None and self.response.call.task is self.call.task
-        rows = self.response.prediction.rows() if self.response and fits else []
+        rows = self.response.prediction.readable_rows() if self.response and fits else []
         counts = Counter(row["class_name"] for row in rows)
         return [name for name, _ in counts.most_common(20)]
 

@@ -99,6 +99,50 @@ def cover(mask: Polygon | Rle, image_size: tuple[int, int]) -> float:
     return float(across * down)
 
 
+def area(mask: Polygon | Rle, image_size: tuple[int, int]) -> int:
+    """Pixels of the original image that the mask covers.
+
+    Args:
+        mask: The mask.
+        image_size: (width, height) of the original image.
+    """
+    if isinstance(mask, Polygon):
+        return int(np.count_nonzero(_crop_polygon(mask, image_size, image_size)[0]))
+    height, width = mask.size
+    if (width, height) == image_size:
+        return int(mask.counts[1::2].sum(dtype=np.int64))
+    first, last = _columns(mask)
+    across, _ = _nearest(first, last, width, image_size[0])
+    down, _ = _nearest(0, height, height, image_size[1])
+    # How many pixels of the image take their value from each column and row of the grid.
+    columns = np.bincount(across - first, minlength=last - first).astype(float)
+    rows = np.bincount(down, minlength=height).astype(float)
+    return int(rows @ _decoded(mask, first, last) @ columns)
+
+
+def outline(mask: Polygon | Rle, image_size: tuple[int, int]) -> list[tuple[float, float]]:
+    """The corners (x, y) of a mask's largest part, in pixels of the original image; no holes.
+
+    Args:
+        mask: The mask.
+        image_size: (width, height) of the original image.
+    """
+    import cv2
+
+    if isinstance(mask, Polygon):
+        corners = mask.points.astype(float)
+    else:
+        first, last = _columns(mask)
+        bits = np.ascontiguousarray(_decoded(mask, first, last), dtype=np.uint8)
+        if not bits.any():
+            return []
+        parts, _ = cv2.findContours(bits, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+        pixels_of_grid = max(parts, key=cv2.contourArea)[:, 0] + [first, 0]
+        grid = np.array(mask.size[::-1])
+        corners = (pixels_of_grid + 0.5) * image_size / grid - 0.5  # centres of pixels
+    return [(float(x), float(y)) for x, y in corners]
+
+
 def crop(mask: Mask, image_size: tuple[int, int], grid_size: tuple[int, int]) -> Crop:
     """A mask on a grid that covers the whole image, cut to where it is.
 

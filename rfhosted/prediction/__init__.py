@@ -43,12 +43,16 @@ def prediction_of(task: Task, output: Output, shared: dict[str, Any]) -> Predict
         shared: The fields that every prediction has.
     """
     if isinstance(output, ClassMap):
-        return SemanticPrediction(**shared, segmentation=output)
+        names = tuple(name for _, name in sorted(output.names.items()))
+        return SemanticPrediction(**shared, segmentation=output, classes=names)
     if isinstance(output, Ranking):
         best = tuple(score.class_name for score in output.ranked[:1])
         present = output.predicted_classes
+        by_id = sorted(output.ranked, key=lambda score: score.class_id)
         return ClassificationPrediction(
             **shared,
+            # A multi-label response has every class, another only those above its threshold.
+            classes=None if present is None else tuple(score.class_name for score in by_id),
             scores=output.ranked,
             predicted_classes=best if present is None else present,
             multi_label=present is not None,

@@ -16,7 +16,7 @@ from rfhosted.outputs.text import one_line
 from rfhosted.outputs.values import check_fraction, check_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from PIL import Image
 
@@ -48,6 +48,8 @@ class Prediction(Table):
         notes: What a reader should know of this prediction.
         received: Bytes of the response's body, decompressed.
         simulated: Which times are a simulation, in words; None where a model worked.
+        classes: Names of all classes that the model knows, by class id; None where the response
+            does not list them (only class maps and multi-label classifications do).
     """
 
     source_image: SourceImage = field()
@@ -62,6 +64,7 @@ class Prediction(Table):
     notes: tuple[str, ...] = ()
     received: int = 0
     simulated: str | None = None
+    classes: tuple[str, ...] | None = None
 
     _terminal_rows = 10
 
@@ -116,9 +119,25 @@ class Prediction(Table):
     ) -> Self:
         raise NotImplementedError
 
-    def rows(self) -> list[Row]:
-        """One dict for each thing found."""
+    def __len__(self) -> int:
         raise NotImplementedError
+
+    def __bool__(self) -> bool:
+        return True  # a prediction of nothing is one too: ``if prediction`` tells it from None
+
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self.rows())
+
+    def rows(self) -> list[Row]:
+        """One dict for each thing found; ``len`` and iteration are those of the rows."""
+        raise NotImplementedError
+
+    def readable_rows(self) -> list[Row]:
+        """The rows as a table shows them, without long lists of coordinates."""
+        return self.rows()
+
+    def _readable(self) -> list[Row]:
+        return self.readable_rows()
 
     def draw(self, *, max_side: int = DISPLAY_SIZE) -> Image.Image:
         """The image with the prediction on it: PIL RGB, longest side ``max_side`` at most."""
@@ -199,7 +218,7 @@ class Prediction(Table):
             alt=f"Image with the result of {self.task}: {self.summary()}",
             caption=self.caption(),
             notes=self._notes(),
-            below=unfolding_table(self.rows(), self.summary(), table_rows),
+            below=unfolding_table(self.readable_rows(), self.summary(), table_rows),
             max_bytes=max_bytes,
         )
 

@@ -66,6 +66,9 @@ class ClassificationPrediction(Prediction):
         present = tuple(name for name in self.predicted_classes if name in left)
         return replace(self, scores=kept, predicted_classes=present)
 
+    def __len__(self) -> int:
+        return len(self.scores)
+
     def rows(self) -> list[Row]:
         """One dict for each class, best first."""
         present = frozenset(self.predicted_classes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
@@ -71,6 +72,9 @@ class _Objects(Prediction):
         if keypoint_confidence is not None:
             found = tuple(_with_sure_points(item, keypoint_confidence) for item in found)
         return replace(self, objects=found)
+
+    def __len__(self) -> int:
+        return len(self.objects)
 
     def rows(self) -> list[Row]:
         """One dict for each object: class, confidence and box corners in pixels."""
@@ -151,6 +155,34 @@ class DetectionPrediction(_Objects):
 class InstancePrediction(_Objects):
     """Instance segmentation: boxes and masks."""
 
+    def rows(self) -> list[Row]:
+        """One dict for each object; sizes and places are in pixels of the original image.
+
+        Class, confidence, box corners, ``area`` of the mask in pixels, ``share`` of the image that
+        it covers (a fraction), and ``polygon``: the corners (x, y) of its largest part, without
+        holes. An object without a mask has the area 0 and no corners.
+        """
+        return [self._whole_row(item) for item in self.objects]
+
+    def _whole_row(self, item: Detection) -> Row:
+        from rfhosted.outputs import masks
+
+        corners = masks.outline(item.mask, self.source_image.size) if item.mask else []
+        return self._row(item) | {"polygon": corners}
+
+    def _row(self, item: Detection) -> Row:
+        from rfhosted.outputs import masks
+
+        width, height = self.source_image.size
+        area = masks.area(item.mask, (width, height)) if item.mask else 0
+        return super()._row(item) | {"area": area, "share": area / (width * height)}
+
+    def _example_row(self) -> Row:
+        return super()._example_row() | {"polygon": []}
+
+    def readable_rows(self) -> list[Row]:  # noqa: D102 - inherited
+        return [self._row(item) for item in self.objects]
+
     def _masks(self) -> Any:
         from rfhosted.outputs import masks
 
@@ -191,14 +223,37 @@ class KeypointPrediction(_Objects):
         No response says so: it is COCO's 17 where all names are COCO's, else one more than the
         highest slot. A filter does not change it.
         """
+        return len(self._skeleton)
+
+    @functools.cached_property
+    def _skeleton(self) -> list[str]:
+        """The name of each slot; its number where the response has none."""
         points = [point for item in self.unfiltered for point in item.key_points]
-        coco = {point.class_name for point in points} <= set(COCO_KEY_POINTS)
-        least = len(COCO_KEY_POINTS) if coco else 1
-        return max([least, *(point.class_id + 1 for point in points)])
+        names = {point.class_id: point.class_name for point in points}
+        coco = COCO_KEY_POINTS if set(names.values()) <= set(COCO_KEY_POINTS) else ()
+        slots = max([len(coco), 1, *(slot + 1 for slot in names)])
+        known = dict(enumerate(coco)) | names
+        return [known.get(slot, str(slot)) for slot in range(slots)]
 
     def rows(self) -> list[Row]:
         """One dict for each object, its keypoints by name: (x, y, confidence)."""
         return super().rows()
+
+    def readable_rows(self) -> list[Row]:  # noqa: D102 - inherited
+        return [
+            row | {"key_points": counted(len(row["key_points"]), "keypoint")} for row in self.rows()
+        ]
+
+    def _flat(self, row: Row) -> Row:
+        points = row.pop("key_points")
+        missing = (math.nan,) * 3
+        for name in self._skeleton:
+            row |= zip(
+                (f"{name}_x", f"{name}_y", f"{name}_confidence"),
+                points.get(name, missing),
+                strict=True,
+            )
+        return row
 
     def _row(self, item: Detection) -> Row:
         points = {p.class_name: (p.x, p.y, p.confidence) for p in item.key_points}

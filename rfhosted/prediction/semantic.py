@@ -123,6 +123,9 @@ class SemanticPrediction(Prediction):
         left = np.where(keep, segmentation.class_ids, np.uint8(void))
         return replace(self, segmentation=replace(segmentation, class_ids=left))
 
+    def __len__(self) -> int:
+        return len(self._shares)
+
     def rows(self) -> list[Row]:
         """One dict for each class present, background apart, with its share of the image."""
         return [dict(row) for row in self._shares]

@@ -26,6 +26,8 @@ _FINEST, _COARSER, _COARSEST = 85, {75: 0.7, 60: 0.5, 45: 0.4, 30: 0.3}, 30
 _SMALLEST_SIDE = 64  # pixels, longest side: the smallest image that still shows something
 #: Style of a table's cells: Jupyter would align them to the right.
 CELL = "padding:2px 10px 2px 0;text-align:left"
+#: A tall image leaves room for its caption on the screen.
+_WITH_CAPTION = "max-height:max(75vh,400px)"
 _BAR_FRAME = "height:0.9em;border:1px solid currentColor;box-sizing:border-box"
 _BAR_FILL = "min-width:1px;height:100%;background:#0072B2"
 _CODE_BOX = (
@@ -64,9 +66,10 @@ def _jpeg(image: Image.Image, quality: int) -> bytes:
     return file.getvalue()
 
 
-def image_tag(data_uri: str, alt: str) -> str:
+def image_tag(data_uri: str, alt: str, style: str = "") -> str:
     """An image as wide as it is, or as its place; ``alt`` describes it for those who cannot see."""
-    return f'<img alt="{escape(alt)}" src="{data_uri}" style="max-width:100%;height:auto">'
+    size = f"max-width:100%;width:auto;height:auto;{style}"
+    return f'<img alt="{escape(alt)}" src="{data_uri}" style="{size}">'
 
 
 def card(
@@ -82,7 +85,7 @@ def card(
     return f"""\
 <div class="rfhosted">
 <figure style="margin:0">
-{image_tag(jpeg_data_uri(image, max_bytes), alt)}
+{image_tag(jpeg_data_uri(image, max_bytes), alt, _WITH_CAPTION)}
 <figcaption style="padding:4px 0">{caption_lines(caption, notes)}</figcaption>
 </figure>
 {below}

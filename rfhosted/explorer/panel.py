@@ -7,6 +7,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
+from IPython.core.getipython import get_ipython
 from IPython.display import display
 
 from rfhosted.default import default_client
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 #: The photo for users who have no image of their own yet.
 _FIRST_SAMPLE = "astronaut"
+_WITHOUT_KERNEL = "Run this cell again to use the panel."
 #: Seconds without a change after which the copy in a saved notebook is updated.
 _QUIET = 0.6
 
@@ -123,9 +125,15 @@ class Explorer:
 
     def __repr__(self) -> str:
         summary = self.result.summary() if self.result else "no result yet"
-        return f"Explorer({self.state!r}: {summary})"
+        return (
+            f"Explorer ({summary}): the panel works in JupyterLab, Notebook 7, VS Code, Colab and"
+            " Voilà; elsewhere use .run() and .result."
+        )
 
     def _ipython_display_(self) -> None:
+        if not hasattr(get_ipython(), "kernel"):
+            print(repr(self))  # noqa: T201 - what a terminal shows of an object
+            return
         # Widgets end with their kernel: a saved notebook shows the copy before the panel instead.
         show: Any = display  # IPython's is untyped
         self._copies.append(show({"text/html": self._copy()}, raw=True, display_id=True))
@@ -135,7 +143,7 @@ class Explorer:
         shown = ""
         if self.result:
             shown = fragments.image(self.result, self.state.response_display, fragments.COPY_BYTES)
-        return f'<div class="{self._name}">{shown}</div>'
+        return f'<div class="{self._name}">{shown}{fragments.small(_WITHOUT_KERNEL)}</div>'
 
     def _changed(self, event: Event) -> None:
         if event not in (Event.RESPONSE, Event.DISPLAY) or not self._copies:

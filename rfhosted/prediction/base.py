@@ -48,6 +48,7 @@ class Prediction(Table):
         notes: What a reader should know of this prediction.
         received: Bytes of the response's body, decompressed.
         simulated: Which times are a simulation, in words; None where a model worked.
+        class_filter: Names of the classes that are left by ``filter``; None for all.
         classes: Names of all classes that the model knows, by class id; None where the response
             does not list them (only class maps and multi-label classifications do).
     """
@@ -64,6 +65,7 @@ class Prediction(Table):
     notes: tuple[str, ...] = ()
     received: int = 0
     simulated: str | None = None
+    class_filter: frozenset[str] | None = None
     classes: tuple[str, ...] | None = None
 
     _terminal_rows = 10
@@ -112,7 +114,10 @@ class Prediction(Table):
         elif confidence is not None and _NO_CONFIDENCES not in notes:
             notes = (*notes, _NO_CONFIDENCES)
         kept = self._keep(shown, names, keypoint_confidence)
-        return replace(kept, confidence=shown, notes=notes)
+        left = self.class_filter
+        if names is not None:
+            left = frozenset(names) if left is None else left & names
+        return replace(kept, confidence=shown, notes=notes, class_filter=left)
 
     def _keep(
         self, confidence: float, names: set[str] | None, keypoint_confidence: float | None
@@ -138,6 +143,12 @@ class Prediction(Table):
 
     def _readable(self) -> list[Row]:
         return self.readable_rows()
+
+    def _nothing(self, found: str) -> str:
+        """The summary of a prediction without rows."""
+        if self.class_filter is not None:  # a lower confidence may not help
+            return f"none of the chosen classes above {self.confidence:.2f}"
+        return f"{found} above {self.confidence:.2f}; try a lower confidence"
 
     def draw(self, *, max_side: int = DISPLAY_SIZE) -> Image.Image:
         """The image with the prediction on it: PIL RGB, longest side ``max_side`` at most."""

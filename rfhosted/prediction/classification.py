@@ -102,7 +102,7 @@ class ClassificationPrediction(Prediction):
 
     def summary(self) -> str:  # noqa: D102 - inherited
         if not self.scores:
-            return f"no class above {self.confidence:.2f}; try a lower confidence"
+            return self._nothing("no class")
         if self.multi_label:
             if not self.predicted_classes:
                 return "no class present"

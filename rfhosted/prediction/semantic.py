@@ -151,7 +151,7 @@ class SemanticPrediction(Prediction):
     def summary(self) -> str:  # noqa: D102 - inherited
         rows = self._shares
         if not rows:
-            return f"nothing but background above {self.confidence:.2f}; try a lower confidence"
+            return self._nothing("nothing but background")
         named = [f"{short_name(row['class_name'])} {percent(row['share'])}" for row in rows[:5]]
         more = ["…"] if len(rows) > 5 else []
         return f"{counted(len(rows), 'class', 'classes')}: {', '.join(named + more)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import ipywidgets as widgets
 import numpy as np
@@ -176,18 +177,30 @@ def test_the_copy_for_readers_without_a_kernel(scripted, monkeypatch):
         lambda *a, **k: displayed.append(Copy(a)) or displayed[-1],
     )
     monkeypatch.setattr("rfhosted.explorer.panel._QUIET", 0.01)
+    notebook = SimpleNamespace(kernel=None)
+    monkeypatch.setattr("rfhosted.explorer.panel.get_ipython", lambda: notebook)
     made = explored(scripted)
     explorer = Explorer(made.state)
     explorer._ipython_display_()
     copy, panel = displayed
     assert panel.shown is explorer.panel.widget
-    (name,) = Tree(copy.shown["text/html"]).all("div")
+    name, *_ = Tree(copy.shown["text/html"]).all("div")
+    assert "Run this cell again" in copy.shown["text/html"]
     assert f".{name['class']} {{display: none}}" in explorer.panel.style.value
     made.state.run()
     made.state.show(confidence=0.6)
     explorer._timer.join(20)
     assert "&gt;= 0.60" in copy.shown["text/html"]
     assert len(copy.shown["text/html"]) < 30_000
+
+
+def test_a_terminal_shows_one_sentence(capsys):
+    explorer = explore(sample("cat"))
+    explorer._ipython_display_()
+    printed = capsys.readouterr().out
+    assert printed == f"{explorer!r}\n"
+    assert printed.count("\n") == 1
+    assert explorer._panel is None
 
 
 class Copy:

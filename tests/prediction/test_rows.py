@@ -125,3 +125,12 @@ def test_the_classes_that_a_model_knows():
     one = prediction_of(Task.CLASSIFICATION, Ranking(scores, None), fields)
     assert one.classes is None  # the server leaves out the least likely
     assert prediction(objects=(), unfiltered=()).classes is None
+
+
+@pytest.mark.parametrize("task", Task)
+def test_an_empty_result_says_whether_a_lower_confidence_helps(task):
+    p = rfhosted.predict(rfhosted.sample("camera"), task=task)
+    assert "classes" in p.filter(classes=["nothing of this name"]).summary()
+    assert "lower" not in p.filter(classes=["nothing of this name"]).summary()
+    assert "lower confidence" in p.filter(confidence=1).summary()
+    assert p.filter(classes=["person"]).filter(classes=["dog"]).class_filter == frozenset()

@@ -29,11 +29,45 @@ explorer
 explorer.run().filter(confidence=0.6)
 
 # %% [markdown]
+# ## What did the model miss, and what did it invent?
+#
+# `sample_truth` is the **ground truth** of a sample: what people labelled in it. Compared with it, each detection
+# is right or invented, and each object was found or missed. (For images of your own, `coco_truth` reads a COCO
+# annotation file.)
+
+# %%
+photo, truth = rfhosted.sample("photo_wall"), rfhosted.sample_truth("photo_wall")
+p = rfhosted.predict(photo, confidence=0.05)  # a low threshold: filter can only raise it
+rfhosted.compare(truth, p.filter(confidence=0.4))
+
+# %% [markdown]
+# **Precision** is the share of detections that are right, **recall** the share of objects that were found. A lower
+# threshold finds more objects and invents more:
+
+# %%
+rfhosted.precision_recall_curve(truth, p)
+
+# %% [markdown]
+# ## How small can the image be?
+#
+# `sweep` sends one image at several sizes. Any two of them can be compared without another request: what was lost
+# at 320 pixels?
+
+# %%
+sweep = rfhosted.sweep(photo, image_sizes=(160, 320, 640, "original"))
+sweep
+
+# %%
+sweep.compare(320, "original")
+
+# %% [markdown]
 # ## Things to try
 #
 # - Move *Confidence*: the image is drawn again, and no request is sent. Change *Overlap*: this needs a new request.
 # - *Compare*: press *v1 against V2*. Or press *Pin as A*, change a setting, run again, and see what only A or only
 #   B detected.
-# - *Sweep*: send the same image at four sizes. How small can it be before the result changes?
+# - *Sweep*: send an image of your own at four sizes. How small can it be before the result changes?
+# - `rfhosted.sample("running_cats")` has 24 small cats. How many does the model find in the whole image, and how
+#   many in a part of it? (`rfhosted.prediction.hints.TILING` says what this is called and what it costs.)
 # - Your own image: enter a path or a URL, or upload a file. Your own key: type it into *API key* and press Enter.
 #   It stays in the kernel's memory and is not saved.

@@ -116,8 +116,12 @@ class Comparison(Table):
         last = "score_ratio" if self.a.task is Task.CLASSIFICATION else "iou"
         return row | {last: iou}
 
-    def _readable(self) -> list[Row]:
-        """The rows, differences first, with the names that ``draw`` writes."""
+    def differences(self) -> list[Row]:
+        """The rows as people read them, differences first, in the order of ``marks``.
+
+        ``mark``, for objects: the name that ``draw`` writes; ``where``: "only A", or "missed …" and
+        the like beside a ground truth; then as ``rows``.
+        """
         places = self._places()
         rows = self.rows()
         ordered = [*rows[len(self.both) :], *rows[: len(self.both)]]
@@ -126,6 +130,9 @@ class Comparison(Table):
         if not self.marks:
             return ordered
         return [{"mark": m.name, **row} for m, row in zip(self.marks, ordered, strict=True)]
+
+    def _readable(self) -> list[Row]:
+        return self.differences()
 
     def _places(self) -> dict[Where, str]:
         """What it means to be there."""
@@ -216,7 +223,7 @@ class Comparison(Table):
         return f"<br>{legend_html([(where, f'{text}: {counts[where]}') for where, text in places])}"
 
     def _matches(self) -> str:
-        rows = self._readable()
+        rows = self.differences()
         opened = len(rows) <= _OPENED_ROWS
         return unfolding_table(rows, "Differences first", _SHOWN_ROWS, opened=opened)
 

@@ -91,9 +91,9 @@ def true_positives(
         step = max(1, _BLOCK // len(boxes))
         for start in range(0, len(turns), step):
             block = turns[start : start + step]
-            for j, ious in zip(
-                block, _box_ious(_boxes([found[j] for j in block]), boxes), strict=True
-            ):
+            found_boxes = _boxes([found[j] for j in block])
+            for j, box, ious in zip(block, found_boxes, _box_ious(found_boxes, boxes), strict=True):
+                ious[(boxes == box).all(axis=1)] = 1  # also of boxes that have no area
                 best = int(np.where(free, ious, -1).argmax())
                 if free[best] and ious[best] >= least:
                     free[best], right[j] = False, True

@@ -108,7 +108,7 @@ def test_a_comparison_says_what_was_missed_and_invented(coco, photo):
     turned = compare(objects(*found), truth)
     assert turned.summary() == c.summary()
     assert turned.truth == "B"
-    assert [row["where"].split()[0] for row in turned._readable()] == [
+    assert [row["where"].split()[0] for row in turned.differences()] == [
         *("invented", "missed", "missed", "found"),
     ]
     assert compare(truth, truth).truth == ""

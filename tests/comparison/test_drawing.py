@@ -72,7 +72,7 @@ def test_marks_are_numbered_and_named_as_in_the_table():
         ("AB1", "both", "dog"),
     ]
     assert c.marks[2].boxes == (LEFT, LEFT)
-    assert [row["mark"] for row in c._readable()] == ["A1", "B1", "AB1"]
+    assert [row["mark"] for row in c.differences()] == ["A1", "B1", "AB1"]
     assert "A1    only A  cat" in repr(c)
 
 

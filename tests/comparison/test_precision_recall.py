@@ -134,6 +134,11 @@ def test_many_detections_are_matched_in_blocks(monkeypatch):
     assert sum(at_once) > 100
 
 
+def test_equal_boxes_match_even_without_an_area():
+    point = thing(box=(5, 5, 5, 5))
+    assert numbers(curve([point, thing()], [point]).at(0.4)) == (1, 1, 0)
+
+
 def test_nothing_found_and_nothing_there():
     for labelled, found in (((), ()), ((thing(),), ()), ((), (thing(),))):
         c = curve(labelled, found)

@@ -42,7 +42,12 @@ def escape(text: str) -> str:
 
 
 def jpeg_data_uri(image: Image.Image, max_bytes: int = 200_000) -> str:
-    """A JPEG of at most ``max_bytes`` as a data URI: of lower quality, then smaller, until it fits.
+    """A JPEG as a data URI, see ``jpeg``."""
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg(image, max_bytes)).decode("ascii")
+
+
+def jpeg(image: Image.Image, max_bytes: int) -> bytes:
+    """A JPEG of at most ``max_bytes``: of lower quality, then smaller, until it fits.
 
     Its longest side stays at 64 pixels at least, whatever its bytes.
     """
@@ -57,7 +62,7 @@ def jpeg_data_uri(image: Image.Image, max_bytes: int = 200_000) -> str:
         size = scaled(image.size, max(_SMALLEST_SIDE, int(side)))
         image = image.resize(size, Image.Resampling.BILINEAR)
         data = _jpeg(image, _COARSEST)
-    return "data:image/jpeg;base64," + base64.b64encode(data).decode("ascii")
+    return data
 
 
 def _jpeg(image: Image.Image, quality: int) -> bytes:

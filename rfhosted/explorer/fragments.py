@@ -146,18 +146,24 @@ def _problem(error: Exception) -> str:
     )
 
 
-def image(prediction: Prediction, display: Display, max_bytes: int = SHOWN_BYTES) -> str:
-    """A filtered prediction drawn on its image, a JPEG of ``max_bytes`` at most, and a caption."""
-    drawing: dict[str, Any] = {}
+def drawing(prediction: Prediction, display: Display) -> dict[str, Any]:
+    """What ``Prediction.draw`` takes for this task, from the settings of the display."""
+    arguments: dict[str, Any] = {}
     if prediction.task is not Task.CLASSIFICATION:
-        drawing = {"labels": display.labels}
+        arguments = {"labels": display.labels}
     if prediction.task not in (Task.CLASSIFICATION, Task.SEMANTIC_SEGMENTATION):
         layers = None
         if display.layers is not None:
             layers = [name for name in LAYERS if name in display.layers]
-        drawing |= {"layers": layers, "line_width": display.line_width}
+        arguments |= {"layers": layers, "line_width": display.line_width}
+    return arguments
+
+
+def image(prediction: Prediction, display: Display, max_bytes: int = SHOWN_BYTES) -> str:
+    """A filtered prediction drawn on its image, a JPEG of ``max_bytes`` at most, and a caption."""
+    arguments = drawing(prediction, display)
     classes = f", classes: {', '.join(sorted(display.classes))}" if display.classes else ""
-    drawn = prediction.html(max_side=SHOWN_SIDE, max_bytes=max_bytes, table_rows=0, **drawing)
+    drawn = prediction.html(max_side=SHOWN_SIDE, max_bytes=max_bytes, table_rows=0, **arguments)
     return drawn + small(f"Showing confidence >= {prediction.confidence:.2f}{classes}.")
 
 

@@ -99,34 +99,35 @@ def draw_marks(
         original: (width, height) of the image that the boxes are in pixels of.
         labels: Whether names and classes are written at the boxes.
     """
-    import cv2
-
     if not marks:
         return image.copy()
     # The most important ones come first in the list, and are drawn last.
     shown = sorted(marks, key=lambda mark: mark.where is Where.BOTH)[:MOST_DRAWN_OBJECTS]
     line = math.ceil(side(image.size) / (400 if len(shown) > CROWD else 260))
     scene: Pixels = np.array(image)
-    for mark in reversed(shown):
-        style = STYLES[mark.where]
-        for number, corners in enumerate(shown_boxes(mark.boxes, original, image.size, line)):
-            # Of two that match, the second is finer: where they lie apart, one sees which is which.
-            width = line if number == 0 else max(1, line // 2)
-            x1, y1, x2, y2 = corners.tolist()
-            outline = [((x1, y1), (x2, y1)), ((x2, y1), (x2, y2)), ((x2, y2), (x1, y2))]
-            outline.append(((x1, y2), (x1, y1)))
-            dashes = outline if style.dash is None else _dashed(outline, style.dash, width)
-            for lines, shade, wide in (
-                (outline, style.halo, width + 2),
-                (dashes, style.colour, width),
-            ):
-                whole = list(np.array(lines).round().astype(np.int32))
-                cv2.polylines(scene, whole, isClosed=False, color=shade, thickness=wide)
+    # Of two that match, the second is finer: where they lie apart, one sees which is which.
+    first = shown_boxes([mark.boxes[0] for mark in shown], original, image.size, line)
+    last = shown_boxes([mark.boxes[-1] for mark in shown], original, image.size, line)
+    for mark, box, other in reversed(list(zip(shown, first.tolist(), last.tolist(), strict=True))):
+        _draw_box(scene, box, STYLES[mark.where], line)
+        if len(mark.boxes) > 1:
+            _draw_box(scene, other, STYLES[mark.where], max(1, line // 2))
     drawn = Image.fromarray(scene)
     if labels:
-        first = shown_boxes([mark.boxes[0] for mark in shown], original, image.size, line)
         place_labels(drawn, [_label(mark) for mark in shown], first, line=line)
     return drawn
+
+
+def _draw_box(scene: Pixels, box: Sequence[float], style: Style, width: int) -> None:
+    import cv2
+
+    x1, y1, x2, y2 = box
+    outline = [((x1, y1), (x2, y1)), ((x2, y1), (x2, y2))]
+    outline += [((x2, y2), (x1, y2)), ((x1, y2), (x1, y1))]
+    dashes = outline if style.dash is None else _dashed(outline, style.dash, width)
+    for lines, shade, wide in ((outline, style.halo, width + 2), (dashes, style.colour, width)):
+        whole = list(np.array(lines).round().astype(np.int32))
+        cv2.polylines(scene, whole, isClosed=False, color=shade, thickness=wide)
 
 
 def _label(mark: Mark) -> Label:

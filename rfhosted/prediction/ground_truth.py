@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
@@ -15,6 +16,7 @@ from rfhosted.prediction.timing import Timing
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    import supervision as sv
     from PIL import Image
 
     from rfhosted.display.tables import Row
@@ -69,6 +71,13 @@ class GroundTruth(DetectionPrediction):
     def has_confidences(self) -> bool:
         """False: people label without confidences."""
         return False
+
+    @functools.cached_property
+    def detections(self) -> sv.Detections:
+        """The boxes for supervision, without confidences."""
+        found = super().detections
+        found.confidence = None
+        return found
 
     def filter(
         self,

@@ -77,6 +77,8 @@ def test_a_ground_truth_never_looks_like_a_result():
     assert math.isnan(truth.timing.e2e)
     assert truth.timing.exec is None
     assert truth.upload.nbytes == 0
+    assert truth.detections.confidence is None
+    assert len(truth.detections) == 6
     shown = repr(truth) + " ".join(Tree(truth._repr_html_()).text.values())
     for word in (" ms", "E2E", "nan", "kB", "local", "100%"):
         assert word not in shown

@@ -339,7 +339,7 @@ class ExplorerState:
             return
         options: dict[str, Any] = asdict(replace(self.call, confidence=self.display.confidence))
         del options["image_size"]
-        options |= {"image_sizes": image_sizes, "client": self.client}
+        options |= {"image_sizes": image_sizes, "client": self.client, "image_name": source.title}
 
         def job(stop: Stop) -> Outcome:
             step = functools.partial(self._step, stop)

@@ -18,7 +18,8 @@ from urllib.parse import quote
 from rfhosted.errors import AuthenticationError
 
 KEY_NAME = "ROBOFLOW_API_KEY"
-_JUNK = r"""(?:[\s"'`,;]|[^\x00-\x7f\w])*"""
+#: Blanks, quotes, commas, and characters that nobody sees.
+_JUNK = r"""[\s"'`,;\xad\u200b-\u200f\u2018-\u201f\u2060\ufeff]*"""
 #: A key with what people copy along with it: quotes, a comma, invisible characters, its name.
 _TYPED = re.compile(
     rf"""{_JUNK}(?:[?&]?(?:export\s+)?\w*api_key["']?\s*[=:]|bearer\s)?{_JUNK}(.*?){_JUNK}""",

@@ -6,6 +6,7 @@ Nothing that leaves this module, an error, a log line or a traceback, holds the 
 from __future__ import annotations
 
 import html
+import itertools
 import json
 import os
 import random
@@ -225,7 +226,9 @@ class Transport:
                 return Failure(reason, kind=UnexpectedAnswerError)
             headers = {name.lower(): value for name, value in response.headers.items()}
         if attempt.hide is not str:  # which hides nothing
-            headers = {attempt.hide(name): attempt.hide(text) for name, text in headers.items()}
+            shown = "\n".join(itertools.chain(*headers.items()))
+            if attempt.hide(shown) != shown:
+                headers = {attempt.hide(name): attempt.hide(headers[name]) for name in headers}
             body = attempt.hide(body.decode("latin-1")).encode("latin-1")
         e2e, split = attempt.clock.e2e(ended), attempt.clock.split(ended)
         return Reply(status, headers, body, e2e, split)
@@ -239,11 +242,14 @@ class Transport:
 
     def _settings(self, url: str) -> dict[str, Any]:
         """Proxies and certificates of the environment."""
-        settings = self._environment.merge_environment_settings(url, {}, None, None, None)
+        parts = urlsplit(url)
         # No proxy knows what this computer calls itself.
-        loopback = urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")
-        proxies = {} if loopback else settings["proxies"]
-        return {"proxies": proxies, "verify": settings["verify"], "cert": settings["cert"]}
+        loopback = parts.hostname in ("127.0.0.1", "localhost", "::1")
+        if loopback and parts.scheme == "http":
+            return {"proxies": {}}
+        found = self._environment.merge_environment_settings(url, {}, None, None, None)
+        proxies = {} if loopback else found["proxies"]
+        return {"proxies": proxies, "verify": found["verify"], "cert": found["cert"]}
 
 
 def _image_request(url: str, before: requests.Request | None = None) -> requests.Request:

@@ -84,6 +84,7 @@ class Try:
         return self
 
     def __exit__(self, *error: object) -> None:
+        self._wake = lambda: None  # the socket may serve another try now
         clear_deadline(self)
         self._stop.forget(self)
         _current.attempt = None

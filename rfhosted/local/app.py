@@ -9,6 +9,7 @@ import asyncio
 import base64
 import contextlib
 import ctypes
+import functools
 import threading
 import time
 import uuid
@@ -89,6 +90,7 @@ class Service:
         self._loaded: set[str] = set()
         self._loading, self._decoding = threading.Lock(), threading.Lock()
         self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="rfhosted.local")
+        self._turns = asyncio.Semaphore(_AT_ONCE)
         self._large_bodies = asyncio.Semaphore(_LARGE_BODIES)
         self._open: set[asyncio.Task[Any] | None] = set()
         self._idle: asyncio.TimerHandle | None = None
@@ -148,41 +150,44 @@ class Service:
         if int(request.headers.get("content-length", _LARGE_BODY)) < _LARGE_BODY:
             yield
             return
-        try:
-            await asyncio.wait_for(self._large_bodies.acquire(), _QUEUE_SECONDS)
-        except TimeoutError:
-            raise BusyError from None
+        await _turn(self._large_bodies)
         try:
             yield
         finally:
             self._large_bodies.release()
 
     async def _queue(self, request: Request, *work: Any) -> Response:
-        """Respond in a thread of the pool; stop if the client does not wait any longer."""
+        """Respond when it is this request's turn; stop if the client does not wait any longer."""
         abandoned = threading.Event()
-        late = time.monotonic() + _QUEUE_SECONDS
-        try:
-            job = asyncio.get_running_loop().run_in_executor(
-                self._pool, self._begin, abandoned, late, *work
-            )
-        except RuntimeError:  # the interpreter ends and starts no more threads
-            raise BusyError from None
+        response = asyncio.ensure_future(self._run(abandoned, *work))
         disconnected = asyncio.ensure_future(_disconnected(request))
-        futures: list[asyncio.Future[Any]] = [job, disconnected]
         try:
-            await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
-            if not job.done():
+            await asyncio.wait({response, disconnected}, return_when=asyncio.FIRST_COMPLETED)
+            if not response.done():
                 raise ClientDisconnect
-            return job.result()
+            return response.result()
         finally:
             abandoned.set()
-            for future in futures:
-                future.cancel()
-            await asyncio.wait(futures)
+            for task in (response, disconnected):
+                task.cancel()
+            await asyncio.wait({response, disconnected})
 
-    def _begin(self, abandoned: threading.Event, late: float, *work: Any) -> Response:
-        if time.monotonic() > late:
-            raise BusyError
+    async def _run(self, abandoned: threading.Event, *work: Any) -> Response:
+        await _turn(self._turns)
+        # The turn ends with the thread, not with this task. The pool has no queue of its own, which
+        # would keep the images of clients that are gone.
+        end_turn = functools.partial(
+            asyncio.get_running_loop().call_soon_threadsafe, self._turns.release
+        )
+        try:
+            job = self._pool.submit(self._begin, abandoned, *work)
+        except RuntimeError:  # the interpreter ends and starts no more threads
+            end_turn()
+            raise BusyError from None
+        job.add_done_callback(lambda _: end_turn())
+        return await asyncio.wrap_future(job)
+
+    def _begin(self, abandoned: threading.Event, *work: Any) -> Response:
         onnx_models.abandoned.set(abandoned)
         return self._respond(*work)
 
@@ -200,7 +205,7 @@ class Service:
             "time": time.perf_counter() - began,
             "resolved_model": {
                 "model_id": state["model_id"],
-                "model_package_id": model.package_id,
+                "model_package_id": "-".join(model.files),
                 "backend": "onnx",
                 "quantization": "fp32",
             },
@@ -248,6 +253,19 @@ def _free_memory() -> None:
     """Give freed memory back to the system, which glibc keeps by the hundred megabytes."""
     with contextlib.suppress(OSError, TypeError, AttributeError):  # another C library
         ctypes.CDLL(None).malloc_trim(0)
+
+
+async def _turn(turns: asyncio.Semaphore) -> None:
+    """Wait for a turn.
+
+    Raises:
+        BusyError: It does not come in time.
+    """
+    try:
+        async with asyncio.timeout(_QUEUE_SECONDS):
+            await turns.acquire()
+    except TimeoutError:
+        raise BusyError from None
 
 
 async def _disconnected(request: Request) -> None:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import base64
-import functools
-import hashlib
 import uuid
 from dataclasses import dataclass
-from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -64,24 +61,10 @@ class Model:
     files: tuple[str, ...]
     infer: Callable[[DecodedImage, Parameters], dict[str, Any]]
 
-    @property
-    def package_id(self) -> str:
-        """A name for exactly these weights."""
-        return _digest(self.files)
-
     def load(self) -> None:
         """Load what is not loaded yet."""
         for name in self.files:
             onnx_models.session(name)
-
-
-@functools.cache
-def _digest(names: tuple[str, ...]) -> str:
-    folder = resources.files(__package__) / "weights"
-    digest = hashlib.sha256()
-    for name in names:
-        digest.update((folder / f"{name}.onnx").read_bytes())
-    return digest.hexdigest()[:32]
 
 
 def _objects(image: DecodedImage, parameters: Parameters) -> dict[str, Any]:

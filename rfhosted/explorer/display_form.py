@@ -12,6 +12,7 @@ from rfhosted.explorer.settings import Event
 from rfhosted.explorer.widgets import (
     Controls,
     checkbox,
+    column,
     control,
     fraction,
     set_options,
@@ -41,22 +42,17 @@ class DisplayForm(Controls):
         )
         self.keypoint_row = with_slider(self.keypoint_confidence)
         tooltip = "Classes to show; select none to show all (Ctrl or Cmd selects several)"
-        self.classes = control(widgets.SelectMultiple, "Classes", tooltip, rows=4)
+        self.classes = control(widgets.SelectMultiple, "Classes", tooltip, rows=3)
         self.layers = {name: checkbox(f"Show {name}", f"Draw the {name}") for name in LAYERS}
         self.labels = checkbox("Show labels", "Write the class names")
         label, tooltip = "Line width (0: automatic)", "In pixels of the shown image"
         self.line_width = control(widgets.BoundedIntText, label, tooltip, "220px", max=20)
-        self.widget = widgets.VBox(
-            [
-                widgets.HTML(fragments.heading("Display (no request)")),
-                with_slider(self.confidence),
-                self.keypoint_row,
-                widgets.HBox(
-                    [*self.layers.values(), self.labels], layout={"flex_flow": "row wrap"}
-                ),
-                self.line_width,
-                self.classes,
-            ]
+        self.widget = widgets.VBox([with_slider(self.confidence), self.classes])
+        self.more = column(
+            fragments.heading("Display (no request)"),
+            self.keypoint_row,
+            widgets.HBox([*self.layers.values(), self.labels], layout=WRAPPED),
+            self.line_width,
         )
         self.on(self.confidence, lambda value: state.show(confidence=value))
         self.on(self.keypoint_confidence, lambda value: state.show(keypoint_confidence=value))

@@ -20,13 +20,15 @@ from rfhosted.images.sources import load
 from rfhosted.images.upload import scaled
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rfhosted.client import Client
     from rfhosted.explorer.settings import Display, Source
     from rfhosted.explorer.state import ExplorerState
     from rfhosted.prediction import Prediction
 
-#: Longest side in pixels of the shown image.
-SHOWN_SIDE = 800
+#: Longest side and height in pixels at which an image is drawn; it is shown a little smaller.
+SHOWN_SIDE, SHOWN_HEIGHT = 800, 480
 #: Bytes as a JPEG: of the shown image, of the copy that a saved notebook keeps for readers without
 #: a kernel, and of the images of a comparison. A panel and its copy have 200 kB together.
 SHOWN_BYTES, COPY_BYTES, COMPARED_BYTES = 45_000, 20_000, 28_000
@@ -67,12 +69,29 @@ def warning(text: str) -> str:
     return f'<div style="{style}">{html.escape(text)}</div>'
 
 
-def thumbnail(name: str) -> str:
-    """A sample photo, small."""
-    photo = load(sample(name))
-    uri = html.jpeg_data_uri(photo.at(scaled(photo.size, _THUMBNAIL)), 2_000)
-    look = "width:100%;height:44px;object-fit:cover"
-    return f'<img alt="Sample {html.escape(name)}" src="{uri}" style="{look}">'
+def sample_style(names: Sequence[str]) -> str:
+    """CSS that shows each sample photo on its button."""
+    rules = []
+    for i, name in enumerate(names, start=1):
+        photo = load(sample(name))
+        uri = html.jpeg_data_uri(photo.at(scaled(photo.size, _THUMBNAIL)), 2_000)
+        rules.append(
+            f".rfhosted-samples .jupyter-button:nth-child({i}) {{background-image: url({uri})}}"
+        )
+    return f"<style>{''.join(rules)}</style>"
+
+
+def photo(source: Source) -> str:
+    """An image that has not been sent yet, as large as a result."""
+    small_one = source.image.at(scaled(source.image.size, SHOWN_SIDE))
+    width, height = source.image.size
+    title = html.escape(source.title)
+    return (
+        f'<div class="rfhosted"><figure style="margin:0"><img alt="{title}, not sent yet"'
+        f' src="{html.jpeg_data_uri(small_one, SHOWN_BYTES)}">'
+        f"<figcaption>{title}, {width} x {height} pixels. Not sent yet.</figcaption>"
+        "</figure></div>"
+    )
 
 
 def key_line(client: Client) -> str:
@@ -163,8 +182,12 @@ def image(prediction: Prediction, display: Display, max_bytes: int = SHOWN_BYTES
     """A filtered prediction drawn on its image, a JPEG of ``max_bytes`` at most, and a caption."""
     arguments = drawing(prediction, display)
     classes = f", classes: {', '.join(sorted(display.classes))}" if display.classes else ""
-    drawn = prediction.html(max_side=SHOWN_SIDE, max_bytes=max_bytes, table_rows=0, **arguments)
-    return drawn + small(f"Showing confidence >= {prediction.confidence:.2f}{classes}.")
+    # Drawn about as large as it is shown, so that labels can be read in an upright image, too.
+    width, height = prediction.source_image.size
+    side = min(SHOWN_SIDE, round(SHOWN_HEIGHT * max(width, height) / height))
+    drawn = prediction.html(max_side=side, max_bytes=max_bytes, table_rows=0, **arguments)
+    shown = small(f"Showing confidence >= {prediction.confidence:.2f}{classes}.")
+    return drawn.replace("</figcaption>", f"{shown}</figcaption>", 1)
 
 
 def table(prediction: Prediction) -> str:

@@ -44,18 +44,37 @@ class Panel:
         self._refreshing = threading.RLock()
         self.picker, self.request = ImagePicker(state), RequestForm(state)
         self.display, self.results = DisplayForm(state), Results(state)
-        left = widgets.VBox(
-            [self.picker.widget, self.request.widget],
-            layout={"flex": "1 1 230px", "max_width": "340px", "min_width": "0"},
-        )
         results = self.results
-        right = widgets.VBox(
-            [results.status, results.image, self.display.widget, results.tabs],
-            layout={"flex": "3 1 320px", "min_width": "0"},
+        # The image comes first where there is no room for two columns.
+        view = widgets.VBox(
+            [results.image, results.status],
+            layout={"flex": "4 1 400px", "min_width": "0"},
+        )
+        controls = widgets.VBox(
+            [self.request.widget, self.display.widget],
+            layout={"flex": "1 1 270px", "max_width": "340px", "min_width": "0"},
+        )
+        columns = {"display": "flex", "flex_flow": "row wrap", "width": "100%"}
+        more = widgets.Accordion(
+            [
+                widgets.Box(
+                    [self.request.more, self.display.more, self.picker.more],
+                    layout={"flex_flow": "row wrap"},
+                )
+            ],
+            titles=("More settings: API key, model ID, upload, overlap, layers",),
+            selected_index=None,
         )
         self.style = widgets.HTML(STYLE, layout={"display": "none"})
-        columns = {"display": "flex", "flex_flow": "row wrap", "width": "100%"}
-        self.widget = widgets.VBox([self.style, widgets.Box([left, right], layout=columns)])
+        self.widget = widgets.VBox(
+            [
+                self.style,
+                self.picker.widget,
+                widgets.Box([view, controls], layout=columns),
+                more,
+                results.tabs,
+            ]
+        )
         self.widget.add_class("rfhosted-panel")
         state.observe(self.refresh)
         for event in (Event.IMAGE, Event.RESPONSE):
@@ -138,6 +157,8 @@ class Explorer:
         show: Any = display  # IPython's is untyped
         self._copies.append(show({"text/html": self._copy()}, raw=True, display_id=True))
         show(self.panel.widget)
+        if self.state.auto and self.state.response is None:
+            self.state.run()  # the panel opens with a result, where that is free
 
     def _copy(self) -> str:
         shown = ""
@@ -165,7 +186,8 @@ def explore(
 ) -> Explorer:
     """A panel to choose task, API version and image size, and to see at once what changes.
 
-    Nothing is sent before Run is pressed, except to the local models, when a setting changes.
+    With the local models the panel opens with a result, and every change runs at once. A hosted
+    request, which spends credits, is sent only when Run is pressed.
 
     Args:
         image: Path, URL, bytes, PIL image, RGB array or what else ``predict`` takes; None for a

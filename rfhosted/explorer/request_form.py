@@ -12,14 +12,17 @@ from ipywidgets import Dropdown, RadioButtons
 from rfhosted import hosted
 from rfhosted.errors import ImageError
 from rfhosted.explorer import fragments, options
-from rfhosted.explorer.settings import Event, reference
+from rfhosted.explorer.settings import Event, images_in, reference
 from rfhosted.explorer.widgets import (
+    WRAPPED,
     Controls,
     button,
     checkbox,
+    column,
     control,
     fraction,
     set_options,
+    show_when,
     text_field,
 )
 from rfhosted.hosted import ApiVersion, Task
@@ -36,16 +39,27 @@ _REFUSED = "?"
 
 
 class ImagePicker(Controls):
-    """Thumbnails of the samples, a field for a path or URL, an upload button."""
+    """The samples as buttons, a field for a path or URL, an upload button."""
 
     def __init__(self, state: ExplorerState) -> None:
         super().__init__(state)
-        thumbnails = [self._thumbnail(name) for name in sample_names()]
+        names = sample_names()
+        self.samples = widgets.ToggleButtons(
+            options=names,
+            value=None,
+            tooltips=[f"Use the sample photo {name}" for name in names],
+            tooltip="Sample photos",
+        )
+        self.samples.add_class("rfhosted-samples")
         self.path = text_field(
             "Path or URL",
             "photos/dog.jpg, then Enter",
-            "A file on the kernel's computer, or an http(s) URL",
+            "An image file on the kernel's computer, a folder of images, or an http(s) URL",
+            widgets.Combobox,
         )
+        self.path.layout = {"flex": "1 1 260px", "width": "auto", "min_width": "220px"}
+        self.next = button(state, "Next image", "Use the next image of the folder", self._next)
+        self._folder: list[str] = []
         upload = f"Upload (up to {fragments.UPLOAD_LIMIT} MB)"
         tooltip = "Send a file from your computer to the kernel"
         self.upload = widgets.FileUpload(accept="image/*", description=upload, tooltip=tooltip)
@@ -53,27 +67,38 @@ class ImagePicker(Controls):
         self.chosen = widgets.HTML()
         self.widget = widgets.VBox(
             [
-                widgets.HTML(fragments.heading("Image")),
-                widgets.HBox(thumbnails, layout={"width": "98%"}),
-                self.path,
-                self.upload,
-                widgets.HTML(fragments.small(fragments.UPLOAD_HINT)),
-                self.chosen,
+                widgets.HTML(fragments.sample_style(names), layout={"display": "none"}),
+                widgets.HBox([self.samples, self.path, self.next], layout=WRAPPED),
             ]
         )
+        self.more = column(
+            fragments.heading("Image"),
+            self.upload,
+            self.chosen,
+            fragments.small(fragments.UPLOAD_HINT),
+        )
+        self.path.options = tuple(images_in("."))
+        self.on(self.samples, self._take_sample)
         self.on(self.path, self._take_path)
         self.on(self.upload, self._take_upload)
+        show_when(shown=False, widget=self.next)
 
-    def _thumbnail(self, name: str) -> Any:
-        take = partial(self.state.choose_sample, name)
-        press = button(self.state, name, f"Use the sample photo {name}", take)
-        press.layout = {"width": "98%", "padding": "0", "margin": "2px 0"}
-        press.style.font_size = "10px"
-        column = {"flex": "1 1 0", "min_width": "0", "align_items": "center"}
-        return widgets.VBox([widgets.HTML(fragments.thumbnail(name)), press], layout=column)
+    def _take_sample(self, name: str | None) -> None:
+        if name:
+            self.state.choose_sample(name)
+
+    def _next(self) -> None:
+        self._folder.append(self._folder.pop(0))
+        self.state.choose(self._folder[0])
 
     def _take_path(self, text: str) -> None:
         path = text.strip().strip("\"'")  # as file managers copy it
+        if path and len(path) < 1000 and (found := images_in(path)):
+            self._folder = found
+            with self.quietly():
+                self.path.options, self.path.value = tuple(found), ""
+            self.state.choose(found[0])
+            return
         # Nothing else that is typed may stay in the panel or in an error: it may be an API key.
         is_name = re.fullmatch(r"[^?]*\.\w{2,5}", path)
         with self.quietly():
@@ -98,6 +123,9 @@ class ImagePicker(Controls):
         if event is Event.IMAGE and self.state.source:
             with self.quietly():
                 self.path.value = ""  # or the same path could not be entered again
+                source = self.state.source
+                self.samples.value = source.name if source.kind == "sample" else None
+                show_when(len(self._folder) > 1 and source.name in self._folder, self.next)
             width, height = self.state.source.image.size
             text = f"Chosen: {self.state.source.title}, {width} x {height} pixels"
             self.chosen.value = fragments.small(text)
@@ -133,22 +161,28 @@ class RequestForm(Controls):
         self.key = text_field(
             "API key", "then Enter", "Kept only in the kernel's memory", widgets.Password
         )
+        self.remove_key = button(state, "Remove the key", "Forget the API key", state.remove_key)
+        self.plan.add_class("rfhosted-plan")
+        fields = self.fields
         self.widget = widgets.VBox(
             [
-                widgets.HTML(fragments.heading("Request")),
-                self.fields["task"],
-                self.fields["api_version"],
-                self.no_v1,
-                self.fields["model"],
-                self.typed_model,
-                self.fields["image_size"],
-                self.fields["overlap"],
-                self.plan,
+                fields["task"],
+                fields["api_version"],
+                fields["model"],
+                fields["image_size"],
                 widgets.HBox([self.run, self.cancel]),
-                self.auto,
-                self.key,
-                self.key_line,
+                self.plan,
             ]
+        )
+        self.more = column(
+            fragments.heading("Request"),
+            self.no_v1,
+            self.typed_model,
+            fields["overlap"],
+            self.auto,
+            self.key,
+            widgets.HBox([self.remove_key]),
+            self.key_line,
         )
         for name, widget in self.fields.items():
             self.on(widget, partial(self._change, name))
@@ -213,4 +247,5 @@ class RequestForm(Controls):
         self.run.disabled = bool(state.why_not()) or state.source is None or state.busy
         self.run.description = "Run (spends credits)" if state.spends_credits else "Run"
         self.cancel.disabled = not state.busy
+        self.remove_key.disabled = not state.client.has_key
         self.auto.value, self.auto.disabled = state.auto, state.spends_credits

@@ -8,7 +8,7 @@ import ipywidgets as widgets
 
 from rfhosted.display import html
 from rfhosted.explorer import fragments
-from rfhosted.explorer.settings import Event
+from rfhosted.explorer.settings import Event, Outdated
 from rfhosted.explorer.widgets import Controls, button, set_value
 from rfhosted.hosted import ApiVersion
 
@@ -26,7 +26,9 @@ class Results(Controls):
     def __init__(self, state: ExplorerState) -> None:
         super().__init__(state)
         self.status = widgets.HTML(fragments.status(state))
+        self.status.add_class("rfhosted-remarks")
         self.image = widgets.HTML(fragments.small(fragments.NOTHING_YET))
+        self.image.add_class("rfhosted-view")
         self.pages = {name: widgets.HTML() for name in TABS}
         self.pin = button(state, "Pin as A", "Keep this result to compare with", state.pin)
         self.unpin = button(state, "Unpin", "Remove A", state.unpin)
@@ -64,8 +66,8 @@ class Results(Controls):
     def refresh(self, event: Event) -> None:
         """Show what changed."""
         state = self.state
-        if event in (Event.RESPONSE, Event.DISPLAY) and state.result is not None:
-            self.image.value = fragments.image(state.result, state.response_display)
+        if event in (Event.RESPONSE, Event.DISPLAY, Event.IMAGE):
+            self._refresh_image()
         if event not in (Event.PLAN, Event.PINNED, Event.SWEEP):
             # After the image, so that what the status says can be seen.
             set_value(self.status, fragments.status(state))
@@ -73,6 +75,13 @@ class Results(Controls):
         if event not in (Event.PLAN, Event.ACTIVITY, Event.CALL, Event.IMAGE):
             self._refresh_page()
         self.pin.disabled, self.unpin.disabled = state.response is None, state.pinned is None
+
+    def _refresh_image(self) -> None:
+        state = self.state
+        if state.source and (state.result is None or state.outdated is Outdated.IMAGE):
+            self.image.value = fragments.photo(state.source)
+        elif state.result:
+            self.image.value = fragments.image(state.result, state.response_display)
 
     def _refresh_buttons(self) -> None:
         state = self.state

@@ -6,7 +6,7 @@ import os
 import re
 from dataclasses import dataclass
 from enum import StrEnum, auto
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from urllib.parse import urlsplit
 
@@ -148,8 +148,20 @@ class Sent:
     error: Exception | None = None
 
 
+IMAGE_ENDINGS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"})
+
 #: What a background job returns: an image that was read, a plan, responses, or a sweep.
 Outcome: TypeAlias = "Source | Planned | Sent | Sweep"
+
+
+def images_in(folder: str) -> list[str]:
+    """Paths of the image files in a folder, sorted, at most 200; empty for what is no folder."""
+    path = Path(folder).expanduser()
+    try:
+        files = sorted(each for each in path.iterdir() if each.suffix.lower() in IMAGE_ENDINGS)
+    except (OSError, ValueError):
+        return []
+    return [str(each) for each in files[:200]]
 
 
 def reference(image: ImageLike) -> tuple[str, Kind]:

@@ -87,6 +87,7 @@ class ExplorerState:
         self._openings = Worker[Outcome](spawn, self._take, self._changed)
         self._plans = Worker[Outcome](spawn, self._take, self._changed)
         self._shown: tuple[Response, Display, Prediction] | None = None
+        self._compared: Response | None = None  # B of the last pair, until a setting changes
 
     def __repr__(self) -> str:
         name = self.source.title if self.source else "no image"
@@ -161,7 +162,7 @@ class ExplorerState:
             without_v1, without_v2 = (options.why_not(self.client, each) for each in (call, v2))
             if without_v1 and without_v1 != without_v2:  # else V2 would not help
                 call = v2
-        self.call = call
+        self.call, self._compared = call, None
         self._changed(Event.CALL)  # also where nothing changed: a control may have to move back
 
     ask = change  # its name in notebooks of version 0.1
@@ -195,6 +196,13 @@ class ExplorerState:
         self.notice = "The API key is set. It is kept only in the memory of this kernel."
         if self.call.model in hosted.LOCAL_MODELS.values():
             self.call = replace(self.call, model=None)
+        self._changed(Event.KEY, Event.CALL)
+
+    def remove_key(self) -> None:
+        """Forget the API key; one in the environment or in .env is found again."""
+        self.client = self.client.replace(api_key=None)
+        found = " Another one was found in the environment." if self.client.has_key else ""
+        self.problem, self.notice = None, f"The API key is removed.{found}"
         self._changed(Event.KEY, Event.CALL)
 
     def pin(self) -> None:
@@ -279,7 +287,7 @@ class ExplorerState:
             return None
         if response.source is not self.source:
             return Outdated.IMAGE
-        if response.call != self.call:
+        if response.call != self.call and response is not self._compared:
             return Outdated.CALL
         if response.client is not self.client:
             return Outdated.KEY
@@ -417,10 +425,9 @@ class ExplorerState:
         if len(sent.responses) == 1:
             return Event.RESPONSE, Event.ACTIVITY
         self.pinned = sent.responses[0]
-        if self.call == sent.call:  # else another choice was made meanwhile
-            self.call = response.call
-            self.notice += " The settings are now those of B."
-        return Event.RESPONSE, Event.PINNED, Event.CALL, Event.ACTIVITY
+        if self.call == sent.call:  # the settings stay, though B has others
+            self._compared = response
+        return Event.RESPONSE, Event.PINNED, Event.ACTIVITY
 
     def _catch_up(self) -> None:
         """Plan the next request, and send it where that is free and wanted."""

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     from rfhosted.explorer.state import ExplorerState
 
+#: A row that wraps. A dictionary, so that each widget has a layout of its own.
+WRAPPED = {"flex_flow": "row wrap"}
+
 STYLE = """<style>
 .rfhosted-pointer .noUi-handle {visibility: hidden}
 .rfhosted-pointer .noUi-origin::before {content: ""; position: absolute; right: -8px; top: -7px;
@@ -30,8 +33,21 @@ STYLE = """<style>
 .rfhosted-panel .lm-TabBar-tab {flex: 1 1 auto !important; min-width: 0 !important;
   padding: 0 6px !important}
 .rfhosted-panel table {border-collapse: collapse}
-.rfhosted-panel figure img {max-height: 520px; width: auto}
 .rfhosted-panel .rfhosted img {display: block}
+.rfhosted-view {height: 462px; overflow: hidden}
+.rfhosted-view figure img {width: 100% !important; height: 380px !important;
+  max-width: none !important; object-fit: contain; background: rgba(128, 128, 128, 0.12)}
+.rfhosted-view figcaption {height: 58px; box-sizing: border-box; overflow-y: auto}
+.rfhosted-remarks {height: 52px; overflow-y: auto}
+.rfhosted-plan {height: 92px; overflow-y: auto}
+.rfhosted-panel .widget-radio-box {display: flex; flex-direction: row; flex-wrap: wrap}
+.rfhosted-panel .widget-radio-box label {width: auto; margin-right: 10px}
+.rfhosted-samples .widget-toggle-buttons {width: auto}
+.rfhosted-samples .jupyter-button {width: 72px; height: 52px; padding: 34px 0 0; line-height: 16px;
+  font-size: 10px; background-size: cover; background-position: center; color: #fff;
+  text-shadow: 0 0 3px #000, 0 0 3px #000, 0 0 2px #000}
+.rfhosted-samples .jupyter-button.mod-active {outline: 3px solid #0072B2; outline-offset: -3px}
+.rfhosted-copy {float: right; font-size: 11px}
 </style>"""
 
 
@@ -102,7 +118,7 @@ def checkbox(label: str, tooltip: str) -> Any:
 
 def fraction(label: str, tooltip: str) -> Any:
     """A number field for a fraction in [0, 1]."""
-    return control(widgets.BoundedFloatText, label, tooltip, "210px", min=0.0, max=1.0, step=0.01)
+    return control(widgets.BoundedFloatText, label, tooltip, "150px", min=0.0, max=1.0, step=0.01)
 
 
 def button(state: ExplorerState, label: str, tooltip: str, handler: Callable[[], object]) -> Any:
@@ -122,11 +138,17 @@ def with_slider(number: Any) -> Any:
         readout=False,
         behavior="snap",
         tooltip=number.tooltip,
-        layout={"width": "160px", "min_width": "100px"},
+        layout={"flex": "1 1 100px", "width": "auto", "min_width": "80px"},
     )
     slider.add_class("rfhosted-pointer")
     widgets.link((slider, "value"), (number, "value"))
     return widgets.HBox([number, slider])
+
+
+def column(*parts: Any) -> Any:
+    """Widgets and pieces of HTML below each other, in a column of the folded settings."""
+    made = [widgets.HTML(part) if isinstance(part, str) else part for part in parts]
+    return widgets.VBox(made, layout={"flex": "1 1 260px", "min_width": "0"})
 
 
 def set_options(widget: Any, options: list[tuple[str, Any]], value: Any) -> None:

@@ -48,6 +48,11 @@ class Panel:
     def field(self, name: str) -> Locator:
         return self.whole.get_by_label(name, exact=True)
 
+    def unfold(self) -> None:
+        """Open the settings that are seldom used."""
+        self.whole.get_by_role("button", name=re.compile("^More settings")).click()
+        expect(self.field("API key")).to_be_visible()
+
     def choose(self, name: str, option: str) -> None:
         self.field(name).select_option(label=option)
 
@@ -99,6 +104,8 @@ def open_panel(open_notebook):
         notebook = open_notebook([COUNTING + SHOW.format(arguments)], **page)
         panel = Panel(notebook)
         expect(panel.whole.get_by_role("button", name=re.compile("^Run"))).to_be_enabled()
+        if "client" not in arguments:  # the local models run at once
+            panel.wait_for_response()
         return panel
 
     return opened
@@ -139,6 +146,74 @@ def test_the_layout_holds(open_panel, width):
     assert image["width"] > 250
 
 
+def _boxes(panel) -> dict[str, dict[str, float]]:
+    """What matters, by its name: where it stands on the page."""
+    parts = {
+        "image": panel.whole.locator(".rfhosted-view img"),
+        "confidence": panel.field("Confidence"),
+        "classes": panel.field("Classes"),
+        "task": panel.field("Task type"),
+        "version": panel.whole.get_by_label("V2 (recommended)"),
+        "size": panel.field("Image size"),
+        "run": panel.whole.get_by_role("button", name=re.compile("^Run")).first,
+    }
+    return {name: part.bounding_box() for name, part in parts.items()}
+
+
+def test_everything_that_matters_at_one_glance(open_panel):
+    panel = open_panel(width=1366, height=768)
+    cell = panel.page.locator(".jp-Cell-outputWrapper").first
+    cell.scroll_into_view_if_needed()
+    panel.whole.evaluate("panel => panel.scrollIntoView()")
+    view = panel.page.locator(".jp-WindowedPanel-outer, .jp-Notebook").first.bounding_box()
+    boxes = _boxes(panel)
+    for name, box in boxes.items():
+        assert box["y"] >= view["y"] - 1, name
+        assert box["y"] + box["height"] <= view["y"] + view["height"] + 1, name
+        assert box["x"] + box["width"] <= view["x"] + view["width"] + 1, name
+    assert boxes["image"]["width"] > 600
+    panel.notebook.screenshot("explorer-glance")
+
+
+def test_nothing_jumps(open_panel):
+    panel = open_panel(width=1366, height=1200)
+    before = _boxes(panel)
+
+    def still(what: str) -> None:
+        for name, box in _boxes(panel).items():
+            assert abs(box["x"] - before[name]["x"]) <= 2, (what, name)
+            assert abs(box["y"] - before[name]["y"]) <= 2, (what, name)
+
+    panel.fill("Confidence", "0.99")
+    expect(panel.whole).to_contain_text("Showing confidence >= 0.99")
+    still("an empty result")
+    panel.button("coffee").click()
+    expect(panel.caption).to_contain_text("local/object-detection")
+    still("another image")
+    panel.fill("Path or URL", "no/such/file.jpg")
+    expect(panel.whole.get_by_role("alert")).to_contain_text("ImageError")
+    still("an error")
+    panel.choose("Task type", "Classification")
+    expect(panel.image).to_have_attribute("alt", re.compile("result of classification"))
+    still("another task")
+
+
+def test_the_image_comes_first_on_a_narrow_page(open_panel):
+    panel = open_panel(width=700, height=1200)
+    boxes = _boxes(panel)
+    assert boxes["image"]["y"] < min(box["y"] for name, box in boxes.items() if name != "image")
+    wide = open_panel(width=1600, height=1000)
+    assert _boxes(wide)["image"]["width"] > 800
+
+
+def test_a_hosted_panel_waits_for_run(open_panel):
+    panel = open_panel("client=rfhosted.Client('no-key')")
+    expect(panel.whole).to_contain_text("Not sent yet")
+    expect(panel.whole).to_contain_text("Run spends credits")
+    assert panel.requests() == 0
+    panel.notebook.screenshot("explorer-hosted")
+
+
 def test_version_and_size_make_another_request(open_panel):
     panel = open_panel()
     panel.run()
@@ -147,7 +222,7 @@ def test_version_and_size_make_another_request(open_panel):
     panel.choose("Image size", "320 px")
     expect(panel.caption).to_contain_text("sent 320 x 320")
     expect(panel.whole).to_contain_text("of 5 MB")
-    assert panel.requests() == 3
+    assert panel.requests() == 4  # the first, Run, v1 and 320 px
 
 
 def test_a_threshold_sends_nothing(open_panel):
@@ -170,6 +245,7 @@ def test_a_threshold_sends_nothing(open_panel):
     panel.fill("Confidence", "0.05")
     panel.field("Classes").select_option("person")
     expect(panel.caption).to_contain_text(re.compile(r"^(\d+) objects: \1 person"))
+    panel.unfold()
     panel.field("Show labels").uncheck()
     panel.field("Show boxes").uncheck()
     assert panel.requests() == before
@@ -177,7 +253,7 @@ def test_a_threshold_sends_nothing(open_panel):
 
 def test_another_overlap_needs_a_request(open_panel):
     panel = open_panel()
-    panel.run()
+    panel.unfold()
     panel.field("Run on every change").uncheck()
     panel.fill("Overlap (IoU)", "0.9")
     expect(panel.status).to_contain_text("The settings have changed")
@@ -188,6 +264,7 @@ def test_another_overlap_needs_a_request(open_panel):
 
 def test_own_images(open_panel, tmp_path):
     panel = open_panel()
+    panel.unfold()
     with panel.page.expect_file_chooser() as chooser:
         panel.whole.locator(".widget-upload").click()
     chooser.value.set_files(IMAGES / "cat.jpg")
@@ -254,6 +331,7 @@ def test_errors_are_seen(open_panel, scripted, run_axe):
     expect(panel.image).to_be_visible()
     panel.notebook.screenshot("explorer-error")
     assert run_axe(panel.page, ".rfhosted-panel") == []
+    panel.unfold()
     panel.fill("Model ID or URL", "yolov8n-64")
     expect(panel.whole).to_contain_text("Did you mean yolov8n-640")
     expect(panel.button("Run")).to_be_disabled()
@@ -267,6 +345,7 @@ def test_errors_are_seen(open_panel, scripted, run_axe):
 
 def test_what_is_not_possible_is_disabled(open_panel):
     panel = open_panel("client=rfhosted.Client('no-key', region='eu')")
+    panel.unfold()
     expect(panel.whole.get_by_label("v1 (legacy)")).to_be_disabled()
     expect(panel.whole).to_contain_text("v1 has no host in the region eu")
     expect(panel.button("Run (spends credits)")).to_be_enabled()
@@ -278,6 +357,7 @@ def test_what_is_not_possible_is_disabled(open_panel):
 
 def test_a_typed_key_is_found_nowhere(open_panel, scripted):
     panel = open_panel(f"client=rfhosted.Client(base_url={scripted.url!r}), model='my-bolts/3'")
+    panel.unfold()
     panel.fill("API key", CANARY)
     expect(panel.whole).to_contain_text("API key: set")
     expect(panel.field("API key")).to_have_value("")
@@ -315,6 +395,7 @@ def test_a_saved_notebook_is_small_and_shows_the_last_image(open_panel):
 def test_the_keyboard_reaches_everything(open_panel):
     panel = open_panel(height=1600)
     panel.run()
+    panel.unfold()
     panel.button("astronaut").focus()
     seen = []
     for _ in range(60):

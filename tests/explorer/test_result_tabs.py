@@ -89,12 +89,13 @@ def test_every_control_is_stock_and_has_a_label_and_a_tooltip(case):
     controls = [w for w in all_of_them if not isinstance(w, (widgets.Box, widgets.HTML))]
     assert len(controls) > 25
     for control in controls:
-        if isinstance(control, widgets.Tab):
+        if isinstance(control, (widgets.Tab, widgets.Accordion)):
             continue
         assert control.tooltip, control
-        if not isinstance(control, widgets.FloatSlider):  # beside a field with a name
+        # A slider stands beside a field with a name, the buttons of the samples have their own.
+        if not isinstance(control, (widgets.FloatSlider, widgets.ToggleButtons)):
             assert control.description, control
-    labels = [c.description for c in controls if not isinstance(c, widgets.FloatSlider)]
+    labels = [c.description for c in controls if getattr(c, "description", "")]
     assert len(set(labels)) == len(labels)
 
 

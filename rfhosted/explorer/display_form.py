@@ -10,6 +10,7 @@ from rfhosted.display.annotate import LAYERS
 from rfhosted.explorer import fragments
 from rfhosted.explorer.settings import Event
 from rfhosted.explorer.widgets import (
+    WRAPPED,
     Controls,
     checkbox,
     column,

@@ -18,7 +18,7 @@ from rfhosted.explorer.request_form import ImagePicker, RequestForm
 from rfhosted.explorer.result_tabs import Results
 from rfhosted.explorer.settings import Event
 from rfhosted.explorer.state import ExplorerState
-from rfhosted.explorer.widgets import STYLE
+from rfhosted.explorer.widgets import STYLE, unfold
 
 if TYPE_CHECKING:
     from rfhosted.client import Client
@@ -55,23 +55,23 @@ class Panel:
             layout={"flex": "1 1 270px", "max_width": "340px", "min_width": "0"},
         )
         columns = {"display": "flex", "flex_flow": "row wrap", "width": "100%"}
-        more = widgets.Accordion(
-            [
-                widgets.Box(
-                    [self.request.more, self.display.more, self.picker.more],
-                    layout={"flex_flow": "row wrap"},
-                )
-            ],
-            titles=("More settings: API key, model ID, upload, overlap, layers",),
-            selected_index=None,
+        folded = widgets.Box(
+            [self.request.more, self.display.more, self.picker.more], layout={"display": "none"}
         )
+        self.more = widgets.ToggleButton(
+            description="More settings",
+            tooltip="API key, model ID, upload, overlap, layers, line width",
+            layout={"width": "auto"},
+        )
+        self.more.observe(lambda change: unfold(change["new"], folded), "value")
         self.style = widgets.HTML(STYLE, layout={"display": "none"})
         self.widget = widgets.VBox(
             [
                 self.style,
                 self.picker.widget,
                 widgets.Box([view, controls], layout=columns),
-                more,
+                self.more,
+                folded,
                 results.tabs,
             ]
         )

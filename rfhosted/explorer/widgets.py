@@ -164,6 +164,12 @@ def set_value(widget: Any, value: Any) -> None:
         widget.value = value
 
 
+def unfold(shown: bool, box: Any) -> None:
+    """Show or hide a box whose parts stand beside each other."""
+    box.layout.display = "flex" if shown else "none"
+    box.layout.flex_flow = "row wrap"
+
+
 def show_when(shown: bool, widget: Any) -> None:
     """Show or hide a widget."""
     widget.layout.display = None if shown else "none"

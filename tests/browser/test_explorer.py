@@ -50,7 +50,7 @@ class Panel:
 
     def unfold(self) -> None:
         """Open the settings that are seldom used."""
-        self.whole.get_by_role("button", name=re.compile("^More settings")).click()
+        self.button("More settings").click()
         expect(self.field("API key")).to_be_visible()
 
     def choose(self, name: str, option: str) -> None:
@@ -157,6 +157,8 @@ def _boxes(panel) -> dict[str, dict[str, float]]:
         "size": panel.field("Image size"),
         "run": panel.whole.get_by_role("button", name=re.compile("^Run")).first,
     }
+    for part in parts.values():
+        expect(part).to_be_visible()
     return {name: part.bounding_box() for name, part in parts.items()}
 
 

@@ -89,7 +89,7 @@ def test_every_control_is_stock_and_has_a_label_and_a_tooltip(case):
     controls = [w for w in all_of_them if not isinstance(w, (widgets.Box, widgets.HTML))]
     assert len(controls) > 25
     for control in controls:
-        if isinstance(control, (widgets.Tab, widgets.Accordion)):
+        if isinstance(control, widgets.Tab):
             continue
         assert control.tooltip, control
         # A slider stands beside a field with a name, the buttons of the samples have their own.

@@ -187,7 +187,7 @@ def image(prediction: Prediction, display: Display, max_bytes: int = SHOWN_BYTES
     side = min(SHOWN_SIDE, round(SHOWN_HEIGHT * max(width, height) / height))
     drawn = prediction.html(max_side=side, max_bytes=max_bytes, table_rows=0, **arguments)
     shown = small(f"Showing confidence >= {prediction.confidence:.2f}{classes}.")
-    return drawn.replace("</figcaption>", f"{shown}</figcaption>", 1)
+    return drawn.replace("</figcaption>", f" {shown}</figcaption>", 1)
 
 
 def table(prediction: Prediction) -> str:

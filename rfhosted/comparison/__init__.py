@@ -1,1 +1,1 @@
-"""Two predictions of one image compared, and one image compared at several sizes."""
+"""Predictions of one image compared with each other and with ground truth, at any image size."""

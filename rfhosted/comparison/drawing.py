@@ -60,18 +60,14 @@ def drawn(
     if show not in SHOWN:
         raise ValueError(f"show is {' or '.join(map(repr, SHOWN))}, not {show!r}.")
     check_whole("max_side", max_side, "pixels")
-    one = b if show == "b" else a
     size = a.source_image.size
-    if isinstance(a, (ClassificationPrediction, SemanticPrediction)):
-        if show != "both":
-            return one.draw(max_side=max_side)
-        image = a.source_image.at(scaled(size, min(max_side, max(size))))
-        return (
-            _scores(image, a, b)
-            if isinstance(a, ClassificationPrediction)
-            else _pixels(image, a, b)
-        )
-    image = one.source_image.at(scaled(size, min(max_side, max(size))))
+    if show != "both" and isinstance(a, (ClassificationPrediction, SemanticPrediction)):
+        return (a if show == "a" else b).draw(max_side=max_side)
+    image = (b if show == "b" else a).source_image.at(scaled(size, min(max_side, max(size))))
+    if isinstance(a, ClassificationPrediction):
+        return _scores(image, a, b)
+    if isinstance(a, SemanticPrediction):
+        return _pixels(image, a, b)
     chosen = [_seen(mark, show) for mark in marks if mark.where in SHOWN[show]]
     return draw_marks(image, chosen, size)
 

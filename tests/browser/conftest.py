@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from playwright.sync_api import Browser, Locator, Page
 
 ARTIFACTS = Path(__file__).parents[2] / "artifacts" / "browser"
@@ -28,6 +31,11 @@ _SWITCHES = (
     *("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"),
     *("--disable-component-update", "--no-first-run"),
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",  # nothing leaves this machine
+)
+#: Options of a Jupyter server without a password, for browsers on the same machine.
+OPEN = (
+    *("--ip=127.0.0.1", "--ServerApp.port_retries=0"),
+    *("--IdentityProvider.token=", "--ServerApp.password="),
 )
 _OUTPUT = ".jp-OutputArea-output"
 _ERROR = '[data-mime-type="application/vnd.jupyter.error"], [data-mime-type$="stderr"]'
@@ -162,17 +170,22 @@ def lab(tmp_path_factory):
     home = tmp_path_factory.mktemp("lab")
     root, settings = home / "notebooks", home / "settings"
     root.mkdir()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [
-        *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
-        *("--ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0"),
-        *("--IdentityProvider.token=", "--ServerApp.password="),
-        *(f"--ServerApp.root_dir={root}", "--expose-app-in-browser"),
+    options = [
+        *("--allow-root", *OPEN, f"--ServerApp.root_dir={root}", "--expose-app-in-browser"),
         *("--LabApp.news_url=None",),
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
     ]
+    with server(home, "jupyterlab", *options) as url:
+        yield Lab(url, root, settings)
+
+
+@contextlib.contextmanager
+def server(home: Path, module: str, *options: str) -> Iterator[str]:
+    """A server of notebooks that knows nothing of the person who runs the tests; its address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", module, "--no-browser", f"--port={port}", *options]
     with (home / "log").open("wb") as log:
         process = subprocess.Popen(
             command, env=_environment(home), stdout=log, stderr=subprocess.STDOUT
@@ -180,7 +193,7 @@ def lab(tmp_path_factory):
     try:
         url = f"http://127.0.0.1:{port}"
         _wait_for(url, process, home / "log")
-        yield Lab(url, root, settings)
+        yield url
     finally:
         process.terminate()
         try:
@@ -210,10 +223,14 @@ def _wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end and process.poll() is None:
-        with contextlib.suppress(OSError), direct.open(f"{url}/api/status", timeout=5):
+        try:
+            with direct.open(f"{url}/api/status", timeout=5):
+                return
+        except urllib.error.HTTPError:  # Voilà has no such page, but it is there
             return
-        time.sleep(0.1)
-    pytest.fail(f"JupyterLab did not start:\n{log.read_text()[-3000:]}")
+        except OSError:
+            time.sleep(0.1)
+    pytest.fail(f"The server did not start:\n{log.read_text()[-3000:]}")
 
 
 @pytest.fixture(scope="module")
@@ -251,7 +268,7 @@ def open_notebook(browser: Browser, lab: Lab, tmp_path_factory):
         folder = lab.root / f"n{len(list(lab.root.iterdir()))}"
         folder.mkdir()
         path = folder / "notebook.ipynb"
-        _write(cells, path)
+        write_notebook(cells, path)
         lab.set("@jupyterlab/apputils-extension:themes", theme=f"JupyterLab {theme.title()}")
         lab.set("@jupyterlab/apputils-extension:notification", fetchNews="false")
         # Every output is in the page, also those that are not in view.
@@ -278,7 +295,7 @@ def open_notebook(browser: Browser, lab: Lab, tmp_path_factory):
         context.close()
 
 
-def _write(cells: list[str], path: Path) -> None:
+def write_notebook(cells: list[str], path: Path) -> None:
     import nbformat
     from nbformat.v4 import new_code_cell, new_notebook
 
@@ -288,6 +305,26 @@ def _write(cells: list[str], path: Path) -> None:
         metadata={"kernelspec": kernel},
     )
     nbformat.write(notebook, path)
+
+
+@pytest.fixture
+def open_page(browser: Browser):
+    """``open_page(url) -> Notebook``: a page of a server other than JupyterLab."""
+    contexts = []
+
+    def opened(url: str, path: Path) -> Notebook:
+        context = browser.new_context(viewport={"width": 1366, "height": 768})
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(PATIENCE * 1000)
+        notebook = Notebook(Lab(url, path.parent, path.parent), page, path)
+        notebook.watch()
+        page.goto(url)
+        return notebook
+
+    yield opened
+    for context in contexts:
+        context.close()
 
 
 @pytest.fixture

@@ -216,6 +216,20 @@ def _nearest(start: int, stop: int, size: int, target: int) -> tuple[npt.NDArray
     return source.clip(start, stop - 1), first
 
 
+def resized_ids(class_ids: npt.NDArray[np.uint8], size: tuple[int, int]) -> npt.NDArray[np.uint8]:
+    """A class map on another grid: the nearest id, because there is nothing between two ids.
+
+    Args:
+        class_ids: uint8 (height, width).
+        size: (width, height) of the grid wanted.
+    """
+    # Not by OpenCV, which takes another neighbour where two are equally near.
+    down, across = (
+        _nearest(0, old, old, new)[0] for old, new in zip(class_ids.shape, size[::-1], strict=True)
+    )
+    return np.take(np.take(class_ids, down, axis=0), across, axis=1)
+
+
 def _crop_polygon(mask: Polygon, image_size: tuple[int, int], grid_size: tuple[int, int]) -> Crop:
     import cv2
 

@@ -268,8 +268,5 @@ def _coded(
     for class_id, name in segmentation.names.items():
         if class_id != segmentation.background:
             table[class_id] = codes[name]
-    height, width = segmentation.class_ids.shape
-    columns = ((np.arange(grid[0]) + 0.5) * width / grid[0]).astype(np.intp)
-    rows = ((np.arange(grid[1]) + 0.5) * height / grid[1]).astype(np.intp)
-    coded: npt.NDArray[np.int64] = table[segmentation.class_ids[rows[:, None], columns]]
+    coded: npt.NDArray[np.int64] = table[masks.resized_ids(segmentation.class_ids, grid)]
     return coded

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from rfhosted.display.units import counted
 from rfhosted.hosted import COCO_KEY_POINTS
+from rfhosted.outputs import masks
 from rfhosted.outputs.text import short_name
 from rfhosted.outputs.values import Detection
 from rfhosted.prediction.base import DISPLAY_SIZE, Prediction
@@ -184,8 +185,6 @@ class InstancePrediction(_Objects):
         return [self._row(item) for item in self.objects]
 
     def _masks(self) -> Any:
-        from rfhosted.outputs import masks
-
         return masks.stack([item.mask for item in self.objects], self.source_image.size)
 
 

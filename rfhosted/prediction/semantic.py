@@ -41,7 +41,7 @@ class SemanticPrediction(Prediction):
     @functools.cached_property
     def class_ids(self) -> npt.NDArray[np.uint8]:
         """uint8 of shape (height, width) of ``image``: the class id of every pixel."""
-        return _stretch(self.segmentation.class_ids, self.source_image.size)
+        return masks.resized_ids(self.segmentation.class_ids, self.source_image.size)
 
     @property
     def has_confidences(self) -> bool:
@@ -143,7 +143,7 @@ class SemanticPrediction(Prediction):
         from rfhosted.display import annotate
 
         image = self._display(max_side)
-        ids = _stretch(self.segmentation.class_ids, image.size)
+        ids = masks.resized_ids(self.segmentation.class_ids, image.size)
         return annotate.draw_class_map(
             image, ids, self.segmentation.names, self.segmentation.background, labels=labels
         )
@@ -155,12 +155,3 @@ class SemanticPrediction(Prediction):
         named = [f"{short_name(row['class_name'])} {percent(row['share'])}" for row in rows[:5]]
         more = ["…"] if len(rows) > 5 else []
         return f"{counted(len(rows), 'class', 'classes')}: {', '.join(named + more)}"
-
-
-def _stretch(ids: npt.NDArray[np.uint8], size: tuple[int, int]) -> npt.NDArray[np.uint8]:
-    """Class ids on a grid of another size: nearest, because there is nothing between two ids."""
-    import cv2
-    import numpy as np
-
-    stretched = cv2.resize(ids, size, interpolation=cv2.INTER_NEAREST_EXACT)
-    return np.asarray(stretched, dtype=np.uint8)

@@ -132,11 +132,11 @@ def test_lengths_must_fill_a_grid_of_sense(size, counts):
 @given(st.floats(5, 60), st.floats(5, 40), st.floats(3, 30), st.sampled_from([(80, 60), (40, 90)]))
 @settings(max_examples=60)
 def test_a_polygon_lies_where_its_corners_are(cx, cy, radius, target):
-    picture = (160, 120)
+    image_size = (160, 120)
     angles = np.linspace(0, 2 * np.pi, 24, endpoint=False)
     points = np.stack([cx + radius * np.cos(angles), cy + radius * np.sin(angles)], 1)
-    grid = placed(masks.crop(Polygon(points.astype(np.float32)), picture, target), target)
-    sx, sy = target[0] / picture[0], target[1] / picture[1]
+    grid = placed(masks.crop(Polygon(points.astype(np.float32)), image_size, target), target)
+    sx, sy = target[0] / image_size[0], target[1] / image_size[1]
     ys, xs = np.mgrid[: target[1], : target[0]]
     distance = np.hypot(xs / sx - cx, ys / sy - cy)
     slack = 1.5 / min(sx, sy)
@@ -176,7 +176,7 @@ def test_a_stack_is_dense_or_compact_and_says_the_same():
     assert kept.mask[0].sum() == ring.sum()
 
 
-def test_large_pictures_stay_compact_and_none_stay_none():
+def test_large_images_stay_compact_and_none_stay_none():
     mask = Rle((4, 4), np.array([5, 6, 5]))
     assert isinstance(masks.stack([mask] * 6, (4000, 3000)), sv.CompactMask)
     assert masks.stack([], (4000, 3000)).shape == (0, 3000, 4000)

@@ -1,4 +1,4 @@
-"""What happens to every request: its host and key are checked, its time is reported in headers."""
+"""What happens to every request: who sends it is checked, its time is reported in headers."""
 
 from __future__ import annotations
 
@@ -36,14 +36,18 @@ def middleware(key: str | None, host: str) -> list[Middleware]:
             web page could send them through a DNS name of its own that leads to 127.0.0.1.
     """
     hosts = [*_LOOPBACK, host] if is_loopback(host) else ["*"]
-    layers = [Middleware(_Headers), Middleware(TrustedHostMiddleware, allowed_hosts=hosts)]
-    if key is None:
-        return layers
     # A closure, not the key itself: Starlette's middleware would show the key in its repr.
-    expected = key.encode()
+    expected = None if key is None else key.encode()
+
+    def opens(sent: str | None) -> bool:
+        if expected is None:
+            return True
+        return sent is not None and hmac.compare_digest(sent.encode(), expected)
+
     return [
-        *layers,
-        Middleware(_KeyCheck, opens=lambda sent: hmac.compare_digest(sent.encode(), expected)),
+        Middleware(_Headers),
+        Middleware(TrustedHostMiddleware, allowed_hosts=hosts),
+        Middleware(_Access, opens=opens),
     ]
 
 
@@ -92,20 +96,25 @@ class _Headers:
         await self.app(scope, receive, send_with_headers)
 
 
-class _KeyCheck:
-    """Refuses requests without the key, before anything of their body is read."""
+class _Access:
+    """Refuses web pages and requests without the key, before anything of their body is read."""
 
-    def __init__(self, app: ASGIApp, opens: Callable[[str], bool]) -> None:
+    def __init__(self, app: ASGIApp, opens: Callable[[str | None], bool]) -> None:
         self.app, self._opens = app, opens
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        sent = _key_of(Request(scope))
+        request = Request(scope)
+        sent = _key_of(request)
         is_open = scope["path"].removeprefix("/v1") == "/healthz"
-        if is_open or (sent is not None and self._opens(sent)):
+        if "origin" in request.headers:  # browsers send it, and only they do
+            refusal = JSONResponse({"message": "Web pages may not use this server."}, 403)
+        elif is_open or self._opens(sent):
             await self.app(scope, receive, send)
             return
-        message = _NO_KEY if sent is None else _WRONG_KEY
-        await JSONResponse({"status": 401, "message": message}, 401)(scope, receive, send)
+        else:
+            message = _NO_KEY if sent is None else _WRONG_KEY
+            refusal = JSONResponse({"status": 401, "message": message}, 401)
+        await refusal(scope, receive, send)
 
 
 def _key_of(request: Request) -> str | None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from rfhosted.local.simulation import Simulation
 
 #: Open connections at most; and seconds for a request's head, or for a peer that stopped reading.
-_MOST_CONNECTIONS, _PEER_SECONDS = 256, 20.0
+_MOST_CONNECTIONS, _PEER_SECONDS = 256, 10.0
 #: What stops each running server.
 _running: set[Callable[[], None]] = set()
 
@@ -92,7 +92,7 @@ def running(app: Starlette, host: str = "127.0.0.1", port: int = 0) -> Iterator[
             access_log=False,  # it would hold the query, and with it the key
             ws="none",
             lifespan="off",
-            timeout_graceful_shutdown=30,  # more than any peer has
+            timeout_graceful_shutdown=20,  # more than any peer has
         )
         server = _Server(config)
         thread = threading.Thread(

@@ -268,10 +268,15 @@ def test_an_internal_error_is_a_500_and_logged(server, monkeypatch, caplog) -> N
 
 @pytest.mark.parametrize("origin", ["https://example.com", "null", "http://127.0.0.1:8888"])
 @pytest.mark.parametrize("method", ["OPTIONS", "GET", "POST"])
-def test_no_other_origin_may_read_a_response(locked, origin, method) -> None:
+def test_web_pages_are_refused(server, locked, origin, method) -> None:
     headers = {"Origin": origin, "Access-Control-Request-Method": "POST"}
-    for path in ("/healthz", f"/local/classification?api_key={KEY}"):
-        response = requests.request(method, f"{locked}{path}", headers=headers)
+    for url in (
+        f"{server}/healthz",
+        f"{server}/local/classification",
+        f"{locked}/a/1?api_key={KEY}",
+    ):
+        response = requests.request(method, url, headers=headers)
+        assert response.status_code == 403
         assert not [name for name in response.headers if name.lower().startswith("access-control")]
 
 

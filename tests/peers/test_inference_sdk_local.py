@@ -1,4 +1,4 @@
-"""inference-sdk's own client asks the embedded server, and finds its way through the answers.
+"""The client of inference-sdk sends requests to the embedded server, and reads its responses.
 
 In an environment with both. CI sets RFHOSTED_PEER, so that a missing peer fails there.
 """
@@ -44,8 +44,8 @@ def client(server, request):
     return peer
 
 
-def ask(client, task: str, name: str, **configuration):
-    """The peer's answer for each way it takes a picture in, which all must be the same."""
+def infer(client, task: str, name: str, **configuration):
+    """The response for a path and for base64, which must be the same."""
     path = IMAGES / f"{name}.jpg"
     inputs = [str(path), base64.b64encode(path.read_bytes()).decode()]
     with client.use_configuration(InferenceConfiguration(**configuration)):
@@ -55,28 +55,28 @@ def ask(client, task: str, name: str, **configuration):
 
 
 def test_object_detection(client) -> None:
-    body = ask(client, "object-detection", "coffee")
+    body = infer(client, "object-detection", "coffee")
     assert [item["class"] for item in body["predictions"]] == ["cup", "dining table"]
     if not client.is_v1:  # the older shape has no class_id, which supervision wants
         found = sv.Detections.from_inference(body)
         assert found["class_name"].tolist() == ["cup", "dining table"]
         assert found.class_id.tolist() == [41, 60]
-    sure = ask(client, "object-detection", "coffee", confidence_threshold=0.9)
+    sure = infer(client, "object-detection", "coffee", confidence_threshold=0.9)
     assert [item["class"] for item in sure["predictions"]] == ["cup"]
 
 
 def test_classification(client) -> None:
-    body = ask(client, "classification", "coffee", confidence_threshold=0.01)
+    body = infer(client, "classification", "coffee", confidence_threshold=0.01)
     assert (body["top"], body["predictions"][0]["class"]) == ("espresso", "espresso")
     assert len(body["predictions"]) > 1
 
 
 def test_instance_segmentation(client) -> None:
-    body = ask(client, "instance-segmentation", "cat")
+    body = infer(client, "instance-segmentation", "cat")
     [item] = body["predictions"]
     assert item["class"] == "cat"
     assert len(item["points"]) > 50
-    as_rle = ask(client, "instance-segmentation", "cat", response_mask_format="rle")
+    as_rle = infer(client, "instance-segmentation", "cat", response_mask_format="rle")
     if client.is_v1:
         assert as_rle["predictions"][0]["points"] == item["points"]
         return
@@ -86,7 +86,7 @@ def test_instance_segmentation(client) -> None:
 
 
 def test_keypoint_detection(client) -> None:
-    body = ask(client, "keypoint-detection", "astronaut")
+    body = infer(client, "keypoint-detection", "astronaut")
     [item] = body["predictions"]
     assert item["class"] == "person"
     name = "class_name" if client.is_v1 else "class"
@@ -97,14 +97,14 @@ def test_keypoint_detection(client) -> None:
 
 
 def test_semantic_segmentation(client) -> None:
-    body = ask(client, "semantic-segmentation", "cat")
+    body = infer(client, "semantic-segmentation", "cat")
     found = body if client.is_v1 else body["predictions"]
     mask = np.asarray(Image.open(io.BytesIO(base64.b64decode(found["segmentation_mask"]))))
     assert mask.shape == (body["image"]["height"], body["image"]["width"])
     assert found["class_map"][str(np.bincount(mask.ravel()).argmax())] == "cat"
 
 
-def test_pictures_drawn_by_the_server(client) -> None:
+def test_images_drawn_by_the_server(client) -> None:
     with client.use_configuration(InferenceConfiguration(format="image", visualize_labels=True)):
         body = client.infer(str(IMAGES / "coffee.jpg"), model_id="local/object-detection")
     assert base64.b64decode(body["visualization"])[:2] == b"\xff\xd8"

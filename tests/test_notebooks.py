@@ -11,6 +11,7 @@ import nbformat
 import numpy as np
 import pytest
 from nbclient import NotebookClient
+from nbconvert import HTMLExporter
 from PIL import Image
 
 import rfhosted
@@ -93,6 +94,15 @@ def test_a_saved_widget_has_its_state() -> None:
         views = [o.data[WIDGET] for c in code_cells(notebook) for o in c.outputs if WIDGET in o.get("data", {})]  # fmt: skip
         states = notebook.metadata.get("widgets", {}).values()
         assert {view["model_id"] for view in views} <= {key for s in states for key in s["state"]}
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+def test_an_html_export_shows_images_and_no_text_of_widgets(path) -> None:
+    page, _ = HTMLExporter().from_filename(str(path.with_suffix(".ipynb")))
+    body = BASE64.sub("", page).partition("<main")[2]
+    assert body.count("<img") >= sum(map(images, code_cells(committed(path))))
+    unwanted = r"(?:[HV]Box|FloatProgress|IntProgress|Explorer) ?\(|\d+%\||\d(?:it/s|s/it)"
+    assert re.findall(unwanted, body) == []
 
 
 def test_the_first_runs_offline_and_draws() -> None:

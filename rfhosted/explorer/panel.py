@@ -19,14 +19,13 @@ from rfhosted.explorer.result_tabs import Results
 from rfhosted.explorer.settings import Event
 from rfhosted.explorer.state import ExplorerState
 from rfhosted.explorer.widgets import STYLE, unfold
+from rfhosted.images import samples
 
 if TYPE_CHECKING:
     from rfhosted.client import Client
     from rfhosted.images.sources import ImageLike
     from rfhosted.prediction import Prediction
 
-#: The photo for users who have no image of their own yet.
-_FIRST_SAMPLE = "astronaut"
 _WITHOUT_KERNEL = "Run this cell again to use the panel."
 #: Seconds without a change after which the copy in a saved notebook is updated.
 _QUIET = 0.6
@@ -209,7 +208,7 @@ def explore(
         task = state.client.route(Call(model)).task
         state.change(model=model, **({"task": task} if task else {}))
     if image is None:
-        state.choose_sample(_FIRST_SAMPLE)
+        state.choose_sample(samples.DEFAULT)
     else:
         state.choose(image)
     state.wait()

@@ -106,6 +106,9 @@ def open_panel(open_notebook):
         expect(panel.whole.get_by_role("button", name=re.compile("^Run"))).to_be_enabled()
         if "client" not in arguments:  # the local models run at once
             panel.wait_for_response()
+            panel.button("astronaut").click()
+            expect(panel.caption).to_contain_text("sent 512 x 512")
+            panel.notebook.ask_kernel("sent[1:] = []")
         return panel
 
     return opened

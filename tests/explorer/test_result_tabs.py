@@ -119,7 +119,7 @@ def arguments():
 @pytest.mark.parametrize("kind", arguments())
 def test_images_of_all_kinds_are_explored(kind):
     explorer = explore(arguments()[kind])
-    assert explorer.state.source.image.size == ((512, 512) if kind == "nothing" else (451, 300))
+    assert explorer.state.source.image.size == ((3000, 2000) if kind == "nothing" else (451, 300))
     assert explorer.result is None
     assert "no result yet" in repr(explorer)
     explorer.state.run()

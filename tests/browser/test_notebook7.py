@@ -6,6 +6,12 @@ from playwright.sync_api import expect
 
 from browser.conftest import OPEN, server, write_notebook
 
+#: What is run before the kernel is connected is lost.
+KERNEL_IS_READY = """async () => {
+  const panel = window.jupyterapp.shell.currentWidget;
+  await panel.sessionContext.ready;
+  await panel.sessionContext.session.kernel.info;
+}"""
 CELLS = [
     "import rfhosted\nrfhosted.predict(rfhosted.sample('cat'))",
     "rfhosted.explore()",
@@ -20,6 +26,7 @@ def test_results_the_panel_and_an_error(open_page, run_axe, tmp_path):
     with server(tmp_path, "notebook", *options) as url:
         notebook = open_page(f"{url}/notebooks/{path.name}", path)
         notebook.page.locator(".jp-CodeCell").nth(2).wait_for()
+        notebook.page.evaluate(KERNEL_IS_READY)
         notebook.page.get_by_role("menuitem", name="Run", exact=True).click()
         notebook.page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
         alert = notebook.output(2).get_by_role("alert")

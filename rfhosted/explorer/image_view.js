@@ -4,7 +4,7 @@
 // boxes itself, because that needs no request to the kernel. All texts are set as text, never as
 // markup.
 const SVG = "http://www.w3.org/2000/svg";
-const MOST_ZOOM = 40, CLICK = 4, QUIET = 150, PATIENCE = 2000; // pixels, milliseconds
+const MOST_ZOOM = 40, CLICK = 4, QUIET = 150, PATIENCE = 5000; // pixels, milliseconds
 const KEYS = "Plus and minus zoom, 0 fits, arrow keys pan, N and P go through the objects, Enter"
   + " isolates one, Escape shows all.";
 let views = 0;
@@ -38,7 +38,7 @@ function rectangle(node, [x0, y0, x1, y1]) {
 
 // What Python sent, shared by all views of a widget.
 function createStore(model) {
-  const store = { shown: null, photo: "", drawn: null, moving: false, listeners: new Set() };
+  const store = { shown: null, photo: null, drawn: null, moving: false, listeners: new Set() };
   let settled = true, timer = 0, limit = 0, requested = "";
   const changed = (what) => store.listeners.forEach((listener) => listener(what));
   const url = (buffer) => URL.createObjectURL(new Blob([buffer], { type: "image/jpeg" }));
@@ -74,42 +74,54 @@ function createStore(model) {
     changed("threshold");
   }
 
-  async function take(drawn, buffer) {
-    const address = url(buffer), ahead = new Image();
-    ahead.src = address;
-    await ahead.decode();
-    if (drawn.version !== store.shown.version) return URL.revokeObjectURL(address);
-    const old = store.drawn?.url;
-    store.drawn = { version: drawn.version, url: address, width: ahead.naturalWidth };
-    changed("drawn");
-    if (old) setTimeout(() => URL.revokeObjectURL(old), 1000);
+  async function decoded(buffer) { // ahead, so that nothing flashes when it is shown
+    const image = new Image();
+    image.src = url(buffer);
+    await image.decode();
+    return image;
   }
 
+  function replace(name, image, version) {
+    const old = store[name]?.url;
+    store[name] = { version, url: image.src, width: image.naturalWidth };
+    if (old) setTimeout(() => URL.revokeObjectURL(old), 1000); // views change to the new one first
+  }
+
+  async function show({ objects = store.shown?.objects, ...message }, buffers) {
+    const images = await Promise.all(buffers.map(decoded));
+    const same_place = String(message.frame) === String(store.shown?.frame);
+    store.shown = { ...message, objects };
+    if (message.photo) replace("photo", images.shift());
+    if (message.photo || !same_place) store.drawn = null; // it is of another image
+    if (message.drawn) replace("drawn", images.shift(), message.version);
+    rest();
+    changed(same_place ? "objects" : "image");
+  }
+
+  async function drawn({ version }, buffers) {
+    const [image] = await Promise.all(buffers.map(decoded));
+    if (version !== store.shown?.version) return URL.revokeObjectURL(image.src);
+    replace("drawn", image, version);
+    changed("drawn");
+  }
+
+  function download({ name }, [buffer]) {
+    const link = document.createElement("a");
+    Object.assign(link, { href: url(buffer), download: name });
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+  }
+
+  function clear() {
+    store.shown = store.drawn = null;
+    changed("image");
+  }
+
+  const handlers = { show, drawn, download, clear };
+  let queue = Promise.resolve(); // one after the other, though images take time
   model.on("change:confidence", moved);
   model.on("msg:custom", (message, buffers) => {
-    if (message.kind === "show") {
-      const parts = [...buffers];
-      const objects = message.objects ?? store.shown?.objects;
-      store.shown = { ...message, objects };
-      if (message.photo) {
-        URL.revokeObjectURL(store.photo);
-        store.photo = url(parts.shift());
-        store.drawn = null; // it is of another image
-      }
-      rest();
-      changed(message.objects ? "objects" : "threshold");
-      if (message.drawn) take(message, parts.shift());
-    } else if (message.kind === "drawn") {
-      take(message, buffers[0]);
-    } else if (message.kind === "download") {
-      const link = Object.assign(document.createElement("a"), {
-        href: url(buffers[0]), download: message.name });
-      link.click();
-      setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
-    } else if (message.kind === "clear") {
-      store.shown = store.drawn = null;
-      changed("objects");
-    }
+    queue = queue.then(() => handlers[message.kind](message, buffers)).catch(console.error);
   });
   return store;
 }
@@ -117,8 +129,9 @@ function createStore(model) {
 // The boxes as the browser draws them while the threshold moves.
 function drawObjects(parent, shown) {
   parent.replaceChildren();
+  const shapes = shape(parent, "g"), labels = shape(parent, "g"); // labels are on top
   return new Map(shown.objects.map((item) => {
-    const group = shape(parent, "g"), { layers } = shown;
+    const group = shape(shapes, "g"), { layers } = shown;
     const paint = { stroke: item.colour, fill: "none" };
     if (item.mask && layers.includes("masks")) {
       shape(group, "path", { d: item.mask, fill: item.colour, "fill-opacity": 0.45,
@@ -132,10 +145,10 @@ function drawObjects(parent, shown) {
           stroke: "#fff", "stroke-width": shown.pixel });
       }
     }
-    const label = shape(group, "g", { class: "rfhosted-label" });
+    const label = shape(labels, "g", { class: "rfhosted-label" });
     shape(label, "rect", { fill: item.colour });
     shape(label, "text", { fill: item.ink });
-    return [item.id, group];
+    return [item.id, { group, label }];
   }));
 }
 
@@ -143,7 +156,7 @@ function drawObjects(parent, shown) {
 function drawLabels(groups, visible, size, many) {
   const taken = [];
   for (const item of [...visible].sort((a, b) => b.confidence - a.confidence)) {
-    const label = groups.get(item.id).lastChild, [back, text] = label.children;
+    const { label } = groups.get(item.id), [back, text] = label.children;
     const words = item.name + (many ? "" : item.score);
     const wide = (0.62 * words.length + 0.4) * size, high = 1.45 * size;
     const x = Math.max(0, item.box[0]), y = Math.max(0, item.box[1] - high);
@@ -152,8 +165,11 @@ function drawLabels(groups, visible, size, many) {
     label.style.display = covers ? "none" : "";
     if (covers) continue;
     taken.push([x, y, wide]);
+    const made = `${size} ${words}`;
+    if (label.dataset.made === made) continue;
+    label.dataset.made = made;
     rectangle(back, [x, y, x + wide, y + high]);
-    if (text.textContent !== words) text.textContent = words;
+    text.textContent = words;
     const place = { x: x + 0.2 * size, y: y + 1.1 * size, textLength: wide - 0.4 * size,
       lengthAdjust: "spacingAndGlyphs", "font-size": size };
     for (const [name, value] of Object.entries(place)) text.setAttribute(name, value);
@@ -179,7 +195,7 @@ function createView(model, store, el) {
   const spoken = make(root, "div", "rfhosted-spoken", { "aria-live": "polite" });
   const tools = make(root, "div", "rfhosted-tools", { role: "toolbar", "aria-label": "Image" });
   const frame = () => store.shown?.frame ?? [0, 0, 1, 1];
-  let groups = new Map(), fit = 1, zoom = 1, left = 0, top = 0, waiting = 0;
+  let groups = new Map(), built = {}, fit = 1, zoom = 1, left = 0, top = 0, waiting = 0;
 
   function button(text, label, handler) {
     const node = make(tools, "button", "", { type: "button", title: label, "aria-label": label });
@@ -333,7 +349,10 @@ function createView(model, store, el) {
       const size = Math.round(Math.max(11, side / 52) * (many && side > 600 ? 0.75 : 1)) * pixel;
       const wide = (line ?? Math.ceil(side / (many ? 500 : 330))) * pixel;
       preview.setAttribute("stroke-width", wide);
-      for (const [key, group] of groups) group.style.display = visible.has(key) ? "" : "none";
+      for (const [key, { group, label }] of groups) {
+        group.style.display = visible.has(key) ? "" : "none";
+        if (!visible.has(key)) label.style.display = "none";
+      }
       root.dataset.visible = visible.size;
       preview.classList.toggle("rfhosted-unlabelled", !store.shown.labels);
       if (store.shown.labels && !rest) drawLabels(groups, shown, size, many);
@@ -347,9 +366,13 @@ function createView(model, store, el) {
     if (shown) {
       const [x, y, width, height] = shown.frame;
       svg.setAttribute("viewBox", `${x} ${y} ${width} ${height}`);
-      if (photo.src !== store.photo) photo.src = store.photo;
+      if (store.photo && photo.src !== store.photo.url) photo.src = store.photo.url;
       photo.style.display = shown.live ? "block" : "none";
-      if (shown.live) groups = drawObjects(preview, shown);
+      const layers = String(shown.layers);
+      if (shown.live && (shown.objects !== built.objects || layers !== built.layers)) {
+        groups = drawObjects(preview, shown);
+        built = { objects: shown.objects, layers };
+      }
     }
     paintObjects();
     place();
@@ -360,7 +383,8 @@ function createView(model, store, el) {
     else stage.setAttribute("aria-label", `No image yet. ${KEYS}`);
     drawn.alt = store.shown?.alt ?? "";
     if (store.drawn && drawn.src !== store.drawn.url) drawn.src = store.drawn.url;
-    if (what === "objects") paintAll();
+    if (what === "image") zoom = 1;
+    if (what === "image" || what === "objects") paintAll();
     else paintObjects();
     if (what === "drawn") detail();
   }
@@ -384,7 +408,7 @@ function createView(model, store, el) {
       const point = original(event);
       return hover(store.shown && within(point) ? under(point) : null, event);
     }
-    const [x, y] = pointers.get(event.pointerId), [old] = [spread()];
+    const [x, y] = pointers.get(event.pointerId), old = spread();
     pointers.set(event.pointerId, [event.clientX, event.clientY]);
     const moved = Math.hypot(event.clientX - drag.at[0], event.clientY - drag.at[1]);
     drag.far ||= moved > CLICK;
@@ -462,24 +486,25 @@ function createView(model, store, el) {
 
   // Rows of the panel that name an object: data-object is its id.
 
-  function rowItem(event) {
-    const row = event.target.closest?.("[data-object]");
+  function rowItem(target) {
+    const row = target?.closest?.("[data-object]");
     const ours = row && home_of(stage) && home_of(row) === home_of(stage);
     return ours && store.shown ? store.find(Number(row.dataset.object)) : undefined;
   }
   function rowOver(event) {
-    const item = rowItem(event);
+    const item = rowItem(event.target);
     if (item) hover(item);
   }
   function rowOut(event) {
-    if (rowItem(event)) hover(null);
+    const item = rowItem(event.target);
+    if (item && item !== rowItem(event.relatedTarget)) hover(null);
   }
   function rowClick(event) {
-    const item = rowItem(event);
+    const item = rowItem(event.target);
     if (item) isolate(item, event.ctrlKey || event.metaKey);
   }
   function rowKey(event) {
-    const item = event.key === "Enter" || event.key === " " ? rowItem(event) : undefined;
+    const item = event.key === "Enter" || event.key === " " ? rowItem(event.target) : undefined;
     if (!item || !event.target.hasAttribute("data-object")) return; // a button clicks by itself
     event.preventDefault();
     isolate(item);
@@ -504,7 +529,7 @@ function createView(model, store, el) {
   const traits = { height: heights, mode: modes, hovered: paintMarks, selected };
   for (const [name, handler] of Object.entries(traits)) model.on(`change:${name}`, handler);
   store.listeners.add(draw);
-  heights(), modes(), draw("objects");
+  heights(), modes(), draw("image");
 
   return () => {
     store.listeners.delete(draw);

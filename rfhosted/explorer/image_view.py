@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from rfhosted.display.palette import Colour
     from rfhosted.explorer.settings import Display
+    from rfhosted.images.sources import SourceImage
     from rfhosted.outputs.values import Detection
     from rfhosted.prediction import Prediction
 
@@ -79,6 +80,7 @@ class ImageView:
         self._display: Display | None = None
         self._name = "image"
         self._version = 0
+        self._photo: SourceImage | None = None  # the one that the browser has
         widget.on_msg(self._respond)
 
     def show(self, prediction: Prediction, display: Display, *, name: str = "image") -> None:
@@ -98,8 +100,7 @@ class ImageView:
         if old is not prediction:
             self.widget.hovered, self.widget.selected = None, []
         self._send(
-            photo=old is None or old.source_image is not prediction.source_image,
-            objects=old is not prediction or before is None or _live(before) != _live(display),
+            objects=old is not prediction or before is None or _live(before) != _live(display)
         )
 
     def clear(self) -> None:
@@ -119,7 +120,7 @@ class ImageView:
             if item.confidence >= self._display.confidence
         ]
 
-    def _send(self, *, photo: bool, objects: bool) -> None:
+    def _send(self, *, objects: bool) -> None:
         """Send what is shown, all in one message: no part is seen without the others."""
         prediction, display = self._shown()
         result = display.of(prediction)
@@ -141,12 +142,13 @@ class ImageView:
             "line": display.line_width,
             "labels": display.labels,
             "layers": _layers(prediction, display),
-            "photo": live and photo,
+            "photo": live and self._photo is not prediction.source_image,
             "drawn": not live,
         }
         buffers = []
         if content["photo"]:
-            buffers.append(html.jpeg(prediction.source_image.at(view_size), VIEW_BYTES))
+            self._photo = prediction.source_image
+            buffers.append(html.jpeg(self._photo.at(view_size), VIEW_BYTES))
         if live and objects:
             content["objects"] = _objects(prediction, display, view_size)
         if not live:
@@ -165,12 +167,13 @@ class ImageView:
         """A message from the browser: it starts, or wants a drawn image."""
         if self._prediction is None:
             return
-        kind = content.get("kind")
+        kind, version = content.get("kind"), self._version
         if kind == "ready":
-            self._send(photo=True, objects=True)
-        elif kind == "draw" and content.get("version") == self._version:
+            self._photo = None
+            self._send(objects=True)
+        elif kind == "draw" and content.get("version") == version:
             drawn = self._drawn(full=bool(content.get("full")))
-            self.widget.send({"kind": "drawn", "version": self._version}, [drawn])
+            self.widget.send({"kind": "drawn", "version": version}, [drawn])
         elif kind == "download":
             name = f"{self._name}-{self._prediction.task}.jpg"
             self.widget.send({"kind": "download", "name": name}, [self._drawn(full=True)])

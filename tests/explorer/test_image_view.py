@@ -170,6 +170,18 @@ def test_tasks_without_boxes_come_drawn(view):
     assert "semantic" in view.sent[-1][0]["alt"]
 
 
+def test_a_photo_comes_with_the_first_task_that_has_boxes(view):
+    view.show(ranking(("cat", 0.8), source_image=PHOTO), Display(confidence=0))
+    assert [len(buffers) for _, buffers in view.sent] == [1]  # the drawn image
+    view.show(three(), Display())
+    content, buffers = view.sent[-1]
+    assert (content["photo"], len(buffers)) == (True, 1)
+    view.show(ranking(("cat", 0.8), source_image=PHOTO), Display(confidence=0))
+    view.show(three(), Display())
+    content, buffers = view.sent[-1]
+    assert (content["photo"], len(buffers)) == (False, 0)
+
+
 def test_masks_and_keypoints(view):
     triangle = Polygon(np.array([(0, 0), (80, 0), (80, 60)], np.float32))
     holed = thing("ring", (20, 20, 80, 80), mask=ring())

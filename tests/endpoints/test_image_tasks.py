@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from rfhosted import UnexpectedAnswerError
-from rfhosted.endpoints.image_tasks import Ranking, parse
+from rfhosted.endpoints.image_tasks import parse
 from rfhosted.hosted import Task
 from rfhosted.outputs.masks import crop
-from rfhosted.outputs.values import Detection, Polygon, Rle
+from rfhosted.outputs.values import Detection, Polygon, Ranking, Rle
 from support.recordings import recordings
 
 RESPONSES = [
@@ -363,6 +363,17 @@ def test_a_class_map_is_a_png(kind) -> None:
     raw = {"segmentation_mask": base64.b64encode(file.getvalue()).decode(), "class_map": {}}
     with pytest.raises(UnexpectedAnswerError, match="PNG"):
         read(raw)
+
+
+def test_present_classes_are_classes_with_a_score() -> None:
+    raw = {
+        "predictions": {"a": {"confidence": 0.9, "class": "z"}, "b": {"confidence": 0.1}},
+        "predicted_classes": ["z", "a", "a", None, ["b"]],
+    }
+    _, ranking = read(raw)
+    assert [score.class_name for score in ranking.ranked] == ["a", "b"]
+    assert ranking.predicted_classes == ("a",)
+    assert read(raw | {"predicted_classes": None})[1].predicted_classes == ()
 
 
 def test_times_that_are_none_are_not_reported() -> None:

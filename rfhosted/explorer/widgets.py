@@ -30,6 +30,7 @@ STYLE = """<style>
 .rfhosted-pointer .noUi-target {cursor: pointer}
 .rfhosted-panel .widget-html-content {line-height: 1.35}
 .rfhosted-panel .widget-tab-contents {overflow: visible}
+.rfhosted-panel .lm-TabBar-tab {color: var(--jp-ui-font-color1) !important}
 .rfhosted-panel .lm-TabBar-tab {flex: 1 1 auto !important; min-width: 0 !important;
   padding: 0 6px !important}
 .rfhosted-panel table {border-collapse: collapse}

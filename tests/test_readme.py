@@ -65,7 +65,7 @@ def test_commands_are_those_that_ci_runs() -> None:
     file = notebook.split()[-1]
     assert (ROOT / file).is_file()
     assert f'jupyter execute "$work/{file}"' in ci
-    assert "pip install -q -e '.[test]'\npytest" in ci
+    assert "pip install -q -e '.[test]'\npytest -n 2" in ci
     # CI runs the notebook where the tests run: the extra of the one has all of the other's.
     assert "rfhosted[lab]" in PYPROJECT["optional-dependencies"]["test"]
 

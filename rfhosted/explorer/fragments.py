@@ -69,6 +69,13 @@ def warning(text: str) -> str:
     return f'<div style="{style}">{html.escape(text)}</div>'
 
 
+def fixed(markup: str, label: str) -> str:
+    """HTML in a box of fixed height, which the keyboard can scroll."""
+    return (
+        f'<div class="rfhosted-plan" tabindex="0" role="region" aria-label="{label}">{markup}</div>'
+    )
+
+
 def sample_style(names: Sequence[str]) -> str:
     """CSS that shows each sample photo on its button."""
     rules = []
@@ -137,8 +144,8 @@ def status(state: ExplorerState) -> str:
         sentence = _OUTDATED.get(outdated) or _too_low(state.response.prediction, state.display)
         lines.append(warning(sentence))
     return (
-        f'<div role="status" aria-live="polite" data-outdated="{outdated or ""}"'
-        f' style="min-height:1.5em">{"".join(lines)}</div>'
+        f'<div role="status" aria-live="polite" data-outdated="{outdated or ""}" tabindex="0"'
+        f' class="rfhosted-remarks">{"".join(lines)}</div>'
     )
 
 
@@ -187,6 +194,7 @@ def image(prediction: Prediction, display: Display, max_bytes: int = SHOWN_BYTES
     side = min(SHOWN_SIDE, round(SHOWN_HEIGHT * max(width, height) / height))
     drawn = prediction.html(max_side=side, max_bytes=max_bytes, table_rows=0, **arguments)
     shown = small(f"Showing confidence >= {prediction.confidence:.2f}{classes}.")
+    drawn = drawn.replace("<figcaption", '<figcaption tabindex="0"', 1)  # it may scroll
     return drawn.replace("</figcaption>", f" {shown}</figcaption>", 1)
 
 

@@ -162,7 +162,6 @@ class RequestForm(Controls):
             "API key", "then Enter", "Kept only in the kernel's memory", widgets.Password
         )
         self.remove_key = button(state, "Remove the key", "Forget the API key", state.remove_key)
-        self.plan.add_class("rfhosted-plan")
         fields = self.fields
         self.widget = widgets.VBox(
             [
@@ -243,7 +242,7 @@ class RequestForm(Controls):
 
     def _refresh_run(self) -> None:
         state = self.state
-        self.plan.value = fragments.plan(state)
+        self.plan.value = fragments.fixed(fragments.plan(state), "Request")
         self.run.disabled = bool(state.why_not()) or state.source is None or state.busy
         self.run.description = "Run (spends credits)" if state.spends_credits else "Run"
         self.cancel.disabled = not state.busy

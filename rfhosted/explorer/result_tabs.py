@@ -26,7 +26,6 @@ class Results(Controls):
     def __init__(self, state: ExplorerState) -> None:
         super().__init__(state)
         self.status = widgets.HTML(fragments.status(state))
-        self.status.add_class("rfhosted-remarks")
         self.image = widgets.HTML(fragments.small(fragments.NOTHING_YET))
         self.image.add_class("rfhosted-view")
         self.pages = {name: widgets.HTML() for name in TABS}

@@ -234,6 +234,12 @@ class KeypointPrediction(_Objects):
         known = dict(enumerate(coco)) | names
         return [known.get(slot, str(slot)) for slot in range(slots)]
 
+    @functools.cached_property
+    def _named(self) -> list[str]:
+        """The names in the skeleton, without the numbers of slots that no object uses."""
+        used = {point.class_name for item in self.unfiltered for point in item.key_points}
+        return [name for name in self._skeleton if name in used or name in COCO_KEY_POINTS]
+
     def rows(self) -> list[Row]:
         """One dict for each object, its keypoints by name: (x, y, confidence)."""
         return super().rows()
@@ -246,7 +252,7 @@ class KeypointPrediction(_Objects):
     def _flat(self, row: Row) -> Row:
         points = row.pop("key_points")
         missing = (math.nan,) * 3
-        for name in self._skeleton:
+        for name in self._named:
             row |= zip(
                 (f"{name}_x", f"{name}_y", f"{name}_confidence"),
                 points.get(name, missing),

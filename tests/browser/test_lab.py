@@ -19,7 +19,7 @@ rfhosted.compare(p, q)
 def test_results_show_themselves(open_notebook, run_axe, theme, width):
     notebook = open_notebook(CELLS, theme=theme, width=width)
     pictures = [notebook.output(number).get_by_role("img") for number in range(3)]
-    assert [images.count() for images in pictures] == [1, 2, 1]
+    assert [images.count() for images in pictures] == [1, 3, 1]
     assert pictures[0].get_attribute("alt").startswith("The picture with the result of object-det")
     assert pictures[1].first.get_attribute("alt").startswith("A, the picture")
     assert pictures[2].get_attribute("alt").startswith("Plot: ")
@@ -45,7 +45,7 @@ def test_a_saved_notebook_still_shows_the_results(open_notebook):
     assert len(saved) < 400_000
     notebook.page.evaluate("window.jupyterapp.serviceManager.sessions.shutdownAll()")
     notebook.open()
-    for number, count in enumerate([1, 2, 1]):
+    for number, count in enumerate([1, 3, 1]):
         images = notebook.output(number).get_by_role("img")
         images.first.wait_for()
         assert images.count() == count

@@ -192,26 +192,26 @@ def many(item, count, **each) -> dict:
 RANDOM = np.random.default_rng(1)
 #: name -> a large response, made when it is needed.
 LARGE = {
-    "objects of as many classes": lambda: many(BOX, 20_000, **{"class": "c{}".format}),
+    "objects of as many classes": lambda: many(BOX, 10_000, **{"class": "c{}".format}),
     "many objects of one class": lambda: many(
-        BOX, 4_000, x=lambda _: 300 * RANDOM.random(), y=lambda _: 200 * RANDOM.random()
+        BOX, 2_000, x=lambda _: 300 * RANDOM.random(), y=lambda _: 200 * RANDOM.random()
     ),
-    "many objects at one place": lambda: many(BOX, 4_000),
+    "many objects at one place": lambda: many(BOX, 2_000),
     "a hundred thousand labels": lambda: {
         "predictions": {f"c{i}": {"confidence": 0.6} for i in range(100_000)},
         "predicted_classes": [f"c{i}" for i in range(100_000)],
     },
     "skeletons of the largest size": lambda: many(
-        BOX | {"keypoints": [POINT | {"class_id": 999}]}, 4_000
+        BOX | {"keypoints": [POINT | {"class_id": 999}]}, 2_000
     ),
     "sixty skeletons of a thousand points": lambda: many(
         BOX | {"keypoints": [POINT | {"class_id": k, "class": f"t{k}"} for k in range(1000)]}, 60
     ),
     "masks on the largest grid": lambda: many(
-        BOX | {"rle": {"size": [2048, 2048], "counts": [1000, 2**22 - 1000]}}, 800
+        BOX | {"rle": {"size": [2048, 2048], "counts": [1000, 2**22 - 1000]}}, 300
     ),
     "masks that cover the image": lambda: many(
-        BOX | {"rle": {"size": [200, 300], "counts": [0, 60_000]}}, 800
+        BOX | {"rle": {"size": [200, 300], "counts": [0, 60_000]}}, 300
     ),
     "masks of a million runs": lambda: many(
         BOX | {"rle": {"size": [1000, 1000], "counts": [1] * 1_000_000}}, 5

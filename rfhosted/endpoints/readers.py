@@ -94,7 +94,8 @@ class Reader:
             self.left_out.note(_DERIVED)
         if note := response.text(self._raw.get("note")):  # of the embedded server
             self.left_out.note(note)
-        return tuple(found)
+        slots = 1 + max((point.class_id for item in found for point in item.key_points), default=0)
+        return tuple(self.left_out.some(found, limits.MOST_SLOTS // slots, "object"))
 
     def _detection(self, item: Any, scale: Scale, places: dict[str, int]) -> Detection:
         x, y = (response.number(item, field) for field in ("x", "y"))

@@ -14,6 +14,8 @@ MOST_DETECTIONS = 10_000
 MOST_SCORES = 100_000
 #: Slots of a skeleton, and keypoints of one detection.
 MOST_KEYPOINTS = 1_000
+#: Slots of the skeletons of all detections: their keypoints are arrays of that size.
+MOST_SLOTS = 2_000_000
 #: Pixels from the image's left top corner to a coordinate.
 FARTHEST_COORDINATE = 1e7
 #: Pixels of an image's side that a response reports.

@@ -5,6 +5,7 @@ A mask of a 12-megapixel image is 12 MB as an array, so one is made only when it
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -109,15 +110,17 @@ def area(mask: Polygon | Rle, image_size: tuple[int, int]) -> int:
     if isinstance(mask, Polygon):
         return int(np.count_nonzero(_crop_polygon(mask, image_size, image_size)[0]))
     height, width = mask.size
-    if (width, height) == image_size:
-        return int(mask.counts[1::2].sum(dtype=np.int64))
-    first, last = _columns(mask)
-    across, _ = _nearest(first, last, width, image_size[0])
-    down, _ = _nearest(0, height, height, image_size[1])
-    # How many pixels of the image take their value from each column and row of the grid.
-    columns = np.bincount(across - first, minlength=last - first).astype(float)
-    rows = np.bincount(down, minlength=height).astype(float)
-    return int(rows @ _decoded(mask, first, last) @ columns)
+    # How many pixels of the image take their value from each column and row of the grid, and from
+    # all before it.
+    columns, rows = (
+        np.bincount(_nearest(0, size, size, target)[0], minlength=size + 1)
+        for size, target in zip((width, height), image_size, strict=True)
+    )
+    before_column, before_row = np.cumsum(columns) - columns, np.cumsum(rows) - rows
+    ends = np.cumsum(mask.counts)
+    column, row = np.divmod(np.concatenate(([0], ends)), height)
+    pixels = before_column[column] * image_size[1] + columns[column] * before_row[row]
+    return int(np.diff(pixels)[1::2].sum())
 
 
 def outline(mask: Polygon | Rle, image_size: tuple[int, int]) -> list[tuple[float, float]]:
@@ -132,14 +135,18 @@ def outline(mask: Polygon | Rle, image_size: tuple[int, int]) -> list[tuple[floa
     if isinstance(mask, Polygon):
         corners = mask.points.astype(float)
     else:
-        first, last = _columns(mask)
-        bits = np.ascontiguousarray(_decoded(mask, first, last), dtype=np.uint8)
-        if not bits.any():
+        # On the smaller of the two grids: a larger one has no more to show.
+        grid = min(mask.size[::-1], image_size, key=math.prod)
+        bits, left, top = crop(mask, image_size, grid)
+        if not bits.size:
             return []
-        parts, _ = cv2.findContours(bits, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-        pixels_of_grid = max(parts, key=cv2.contourArea)[:, 0] + [first, 0]
-        grid = np.array(mask.size[::-1])
-        corners = (pixels_of_grid + 0.5) * image_size / grid - 0.5  # centres of pixels
+        parts, _ = cv2.findContours(
+            np.ascontiguousarray(bits, dtype=np.uint8),
+            cv2.RETR_EXTERNAL,
+            cv2.CHAIN_APPROX_SIMPLE,
+        )
+        pixels = max(parts, key=cv2.contourArea)[:, 0] + [left, top]
+        corners = (pixels + 0.5) * image_size / np.array(grid) - 0.5  # centres of pixels
     return [(float(x), float(y)) for x, y in corners]
 
 

@@ -104,10 +104,7 @@ class Prediction(Table):
         """
         check_fraction("confidence", confidence)
         check_fraction("keypoint_confidence", keypoint_confidence)
-        names = None
-        if classes is not None:
-            # Class names are cleaned when a response is read, and so is what is typed here.
-            names = set(map(one_line, [classes] if isinstance(classes, str) else classes))
+        names = None if classes is None else _class_names(classes)
         shown, notes = self.confidence, self.notes
         if confidence is not None and self.has_confidences:
             shown = max(shown, confidence)
@@ -235,3 +232,10 @@ class Prediction(Table):
 
     def _repr_html_(self) -> str:
         return self.html()
+
+
+def _class_names(classes: Collection[str] | str) -> set[str]:
+    names = {classes} if isinstance(classes, str) else set(classes)
+    if not all(isinstance(name, str) for name in names):
+        raise TypeError("classes holds class names: filter(classes=['dog', 'cat']).")
+    return set(map(one_line, names))  # cleaned, as they are when a response is read

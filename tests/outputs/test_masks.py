@@ -91,6 +91,16 @@ def test_another_grid_takes_the_nearest_pixel(grid, width, height):
         assert bits[:, -1].any()
 
 
+@given(grids(), st.integers(1, 40), st.integers(1, 40))
+def test_the_area_is_that_of_the_mask_on_the_image(grid, width, height):
+    mask = masks.rle(grid.shape, np.array(counts_of(grid)))
+    bits, _, _ = masks.crop(mask, (width, height), (width, height))
+    assert masks.area(mask, (width, height)) == bits.sum()
+    corners = np.array(masks.outline(mask, (width, height))).reshape(-1, 2)
+    assert (corners >= -0.5).all()
+    assert (corners <= np.array([width, height]) - 0.5).all()
+
+
 @pytest.mark.parametrize(
     "garbage",
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from rfhosted import Task
 from rfhosted.hosted import COCO_KEY_POINTS
@@ -48,3 +49,9 @@ def test_boxes_of_nothing_have_their_shapes():
     assert p.detections.xyxy.shape == (0, 4)
     assert p.detections.mask.shape == (0, 80, 100)
     assert p.to_pandas()["confidence"].dtype == np.float64
+
+
+@pytest.mark.parametrize("classes", [5, [1], [None], ["dog", b"cat"]])
+def test_classes_are_names(classes):
+    with pytest.raises(TypeError):
+        objects(thing()).filter(classes=classes)

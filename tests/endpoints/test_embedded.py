@@ -67,7 +67,12 @@ assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
 assert rfhosted.predict({str(IMAGES / "cat.jpg")!r}).rows()
 """
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60
+        # Python 3.12 warns of any fork beside threads.
+        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", script],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
     )
     assert (done.returncode, done.stderr) == (0, "")
 

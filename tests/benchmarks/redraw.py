@@ -52,7 +52,8 @@ def panel_of(kind: str) -> ExplorerState:
     state.source = Source(sources.load(photo()), "photo.jpg", "upload")
     prepared = prepare(client, state.source, state.call, 0.4)
     raw = response(kind)
-    _, found = image_tasks.parse(raw, task, picture=state.source.image.size, sent=SENT)
+    size = state.source.image.size
+    found = image_tasks.parse(raw, task, image_size=size, sent_size=SENT).output
     prediction = (InstancePrediction if kind == "masks" else DetectionPrediction)(
         source_image=state.source.image,
         task=task,

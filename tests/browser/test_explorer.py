@@ -160,9 +160,17 @@ def _boxes(panel) -> dict[str, dict[str, float]]:
         "size": panel.field("Image size"),
         "run": panel.whole.get_by_role("button", name=re.compile("^Run")).first,
     }
-    for part in parts.values():
+    return {name: _box(part) for name, part in parts.items()}
+
+
+def _box(part) -> dict[str, float]:
+    """Where it stands once it is drawn: an image that was just changed has no box for a moment."""
+    for _ in range(20):
         expect(part).to_be_visible()
-    return {name: part.bounding_box() for name, part in parts.items()}
+        box = part.bounding_box()
+        if box is not None:
+            return box
+    pytest.fail(f"{part} has no box")
 
 
 def test_everything_that_matters_at_one_glance(open_panel):

@@ -162,7 +162,7 @@ def test_panel_status(scripted, snapshot):
     state.run()
     state.show(confidence=0.01, classes={"dog", "cat"})
     note("confidence")
-    texts.append("Showing" + words(results.image.value).partition("Showing")[2])
+    texts.append("Showing" + words(made.panel.image.caption.value).partition("Showing")[2])
     state.change(model="yolov8n-64")
     texts.append(words(made.panel.request.plan.value))
     type_in(made.panel.picker.path, "api_key=1")

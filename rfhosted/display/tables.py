@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import islice
+from itertools import chain, islice, repeat
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from rfhosted.display import html
@@ -105,13 +105,18 @@ class Table:
 </div>"""
 
 
-def html_table(rows: Sequence[Mapping[str, Any]], caption: str = "") -> str:
-    """Rows with the same keys as an HTML table; "" for no rows."""
+def html_table(
+    rows: Sequence[Mapping[str, Any]], caption: str = "", attributes: Sequence[str] = ()
+) -> str:
+    """Rows with the same keys as an HTML table, with the first rows' attributes; "" for no rows."""
     if not rows:
         return ""
     title = f'<caption style="text-align:left">{html.escape(caption)}</caption>' if caption else ""
     head = "".join(f'<th scope="col" style="{html.CELL}">{html.escape(n)}</th>' for n in rows[0])
-    body = "\n".join(f"<tr>{''.join(map(_html_cell, row.values()))}</tr>" for row in rows)
+    body = "\n".join(
+        f"<tr{more}>{''.join(map(_html_cell, row.values()))}</tr>"
+        for row, more in zip(rows, chain(attributes, repeat("")), strict=False)
+    )
     return f"""\
 <table>
 {title}

@@ -48,7 +48,9 @@ class DisplayForm(Controls):
         self.labels = checkbox("Show labels", "Write the class names")
         label, tooltip = "Line width (0: automatic)", "In pixels of the shown image"
         self.line_width = control(widgets.BoundedIntText, label, tooltip, "220px", max=20)
-        self.widget = widgets.VBox([with_slider(self.confidence), self.classes])
+        row = with_slider(self.confidence)
+        self.confidence_slider = row.children[1]
+        self.widget = widgets.VBox([row, self.classes])
         self.more = column(
             fragments.heading("Display (no request)"),
             self.keypoint_row,

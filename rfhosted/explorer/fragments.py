@@ -89,16 +89,34 @@ def sample_style(names: Sequence[str]) -> str:
 
 
 def photo(source: Source) -> str:
-    """An image that has not been sent yet, as large as a result."""
+    """An image that has not been sent yet, where it cannot be looked into."""
     small_one = source.image.at(scaled(source.image.size, SHOWN_SIDE))
+    return html.image_tag(html.jpeg_data_uri(small_one, SHOWN_BYTES), photo_alt(source))
+
+
+def photo_alt(source: Source) -> str:
+    """The description of an image that has not been sent yet."""
+    return f"{source.title}, not sent yet"
+
+
+def photo_caption(source: Source) -> str:
+    """The caption of an image that has not been sent yet."""
     width, height = source.image.size
-    title = html.escape(source.title)
-    return (
-        f'<div class="rfhosted"><figure style="margin:0"><img alt="{title}, not sent yet"'
-        f' src="{html.jpeg_data_uri(small_one, SHOWN_BYTES)}">'
-        f"<figcaption>{title}, {width} x {height} pixels. Not sent yet.</figcaption>"
-        "</figure></div>"
-    )
+    return _caption(html.escape(f"{source.title}, {width} x {height} pixels. Not sent yet."))
+
+
+def caption(prediction: Prediction, display: Display) -> str:
+    """The caption of a filtered prediction."""
+    return _caption(f"{prediction.caption_html()} {_threshold(prediction, display)}")
+
+
+def _caption(markup: str) -> str:
+    return f'<div tabindex="0" role="region" aria-label="Caption">{markup}</div>'
+
+
+def _threshold(prediction: Prediction, display: Display) -> str:
+    classes = f", classes: {', '.join(sorted(display.classes))}" if display.classes else ""
+    return small(f"Showing confidence >= {prediction.confidence:.2f}{classes}.")
 
 
 def key_line(client: Client) -> str:
@@ -144,8 +162,8 @@ def status(state: ExplorerState) -> str:
         sentence = _OUTDATED.get(outdated) or _too_low(state.response.prediction, state.display)
         lines.append(warning(sentence))
     return (
-        f'<div role="status" aria-live="polite" data-outdated="{outdated or ""}" tabindex="0"'
-        f' class="rfhosted-remarks">{"".join(lines)}</div>'
+        f'<div role="status" aria-live="polite" data-outdated="{outdated or ""}" tabindex="0">'
+        f"{''.join(lines)}</div>"
     )
 
 
@@ -185,23 +203,35 @@ def drawing(prediction: Prediction, display: Display) -> dict[str, Any]:
     return arguments
 
 
-def image(prediction: Prediction, display: Display, max_bytes: int = SHOWN_BYTES) -> str:
-    """A filtered prediction drawn on its image, a JPEG of ``max_bytes`` at most, and a caption."""
-    arguments = drawing(prediction, display)
-    classes = f", classes: {', '.join(sorted(display.classes))}" if display.classes else ""
-    # Drawn about as large as it is shown, so that labels can be read in an upright image, too.
+def still(prediction: Prediction, display: Display) -> str:
+    """A filtered prediction drawn on its image, where it cannot be looked into."""
+    drawn = prediction.draw(max_side=_side(prediction), **drawing(prediction, display))
+    return html.image_tag(html.jpeg_data_uri(drawn, SHOWN_BYTES), prediction.description())
+
+
+def copy(prediction: Prediction, display: Display) -> str:
+    """A filtered prediction drawn on its image, and its caption, for readers without a kernel."""
+    drawn = prediction.html(
+        max_side=_side(prediction),
+        max_bytes=COPY_BYTES,
+        table_rows=0,
+        **drawing(prediction, display),
+    )
+    return drawn.replace("</figcaption>", f" {_threshold(prediction, display)}</figcaption>", 1)
+
+
+def _side(prediction: Prediction) -> int:
+    """About as large as an image is shown, so that labels can be read in an upright one, too."""
     width, height = prediction.source_image.size
-    side = min(SHOWN_SIDE, round(SHOWN_HEIGHT * max(width, height) / height))
-    drawn = prediction.html(max_side=side, max_bytes=max_bytes, table_rows=0, **arguments)
-    shown = small(f"Showing confidence >= {prediction.confidence:.2f}{classes}.")
-    drawn = drawn.replace("<figcaption", '<figcaption tabindex="0"', 1)  # it may scroll
-    return drawn.replace("</figcaption>", f" {shown}</figcaption>", 1)
+    return min(SHOWN_SIDE, round(SHOWN_HEIGHT * max(width, height) / height))
 
 
-def table(prediction: Prediction) -> str:
-    """The rows of a prediction."""
+def table(prediction: Prediction, ids: Sequence[int] = ()) -> str:
+    """The rows of a prediction; with ids of the image view, they light up with their boxes."""
     rows = prediction.readable_rows()
-    shown = html_table(rows[:_TABLE_LIMIT], prediction.summary()) or small(prediction.summary())
+    attributes = [f' data-object="{number}" tabindex="0"' for number in ids[:_TABLE_LIMIT]]
+    shown = html_table(rows[:_TABLE_LIMIT], prediction.summary(), attributes)
+    shown = shown or small(prediction.summary())
     more = f"The first {_TABLE_LIMIT} of {len(rows)} rows; result.to_pandas() has all of them."
     return html.scrolling(shown, "Table of the result") + (
         small(more) if len(rows) > _TABLE_LIMIT else ""

@@ -64,7 +64,7 @@ function createStore(model) {
   }
 
   function moved() {
-    if (!store.shown?.live || model.get("confidence") === null) return;
+    if (!store.shown?.live || !model.get("follows") || model.get("confidence") === null) return;
     clearTimeout(timer), clearTimeout(limit);
     store.moving = true, settled = false;
     timer = setTimeout(() => { settled = true; rest(); changed("threshold"); }, QUIET);
@@ -205,6 +205,7 @@ function createView(model, store, el) {
   button("+", "Zoom in", () => zoomBy(1.5));
   button("−", "Zoom out", () => zoomBy(1 / 1.5));
   button("Fit", "Fit the whole image", () => home());
+  button("1:1", "Full size: a pixel of the image is a pixel of the page", () => zoomBy(1 / fit / zoom));
   button("Download", "Download the annotated image", () => model.send({ kind: "download" }));
 
   // Places. The world has the size of the fitted image; zoom and pan are its CSS transform.

@@ -53,6 +53,8 @@ class ImageView:
         confidence (float | None): The threshold while a slider moves. Link it in the browser:
             ``widgets.jsdlink((slider, "value"), (view.widget, "confidence"))``, with a slider of
             ``continuous_update=True``. Python never sets it; ``show`` confirms the value.
+        follows (bool): Whether ``confidence`` is a threshold of what is shown; False while the
+            slider is that of another task.
         hovered (int | None): Id of the object that is lit, set by either side.
         selected (list[int]): Ids of the isolated objects, set by either side; empty shows all.
         mode (str): "view": a drag pans and a click isolates. "box": a drag draws a box and clicks
@@ -76,8 +78,9 @@ class ImageView:
 
     def __init__(self, widget: Any) -> None:
         self.widget = widget
-        self._prediction: Prediction | None = None
-        self._display: Display | None = None
+        # Each is read once by a method: messages of the browser arrive on a thread of their own.
+        self._shown: tuple[Prediction, Display] | None = None
+        self._unsent: tuple[SourceImage, str] | None = None
         self._name = "image"
         self._version = 0
         self._photo: SourceImage | None = None  # the one that the browser has
@@ -92,37 +95,51 @@ class ImageView:
             display: The settings to show it with.
             name: Name of the file that is downloaded, without its ending.
         """
-        old, before = self._prediction, self._display
+        old, before = self._shown or (None, None)
         if old is prediction and before == display:
             return
-        self._prediction, self._display, self._name = prediction, display, name
+        self._shown, self._unsent, self._name = (prediction, display), None, name
         self._version += 1
         if old is not prediction:
             self.widget.hovered, self.widget.selected = None, []
-        self._send(
-            objects=old is not prediction or before is None or _live(before) != _live(display)
-        )
+        objects = old is not prediction or before is None or _live(before) != _live(display)
+        self._send(prediction, display, objects=objects)
+
+    def show_photo(self, image: SourceImage, *, alt: str, name: str = "image") -> None:
+        """Show an image without a result; zoom, clicks and boxes work as with one.
+
+        Args:
+            image: The image.
+            alt: Its description for those who cannot see it.
+            name: Name of the file that is downloaded, without its ending.
+        """
+        if self._unsent == (image, alt):
+            return
+        self._shown, self._unsent, self._name = None, (image, alt), name
+        self._version += 1
+        self.widget.hovered, self.widget.selected = None, []
+        self._send_photo(image, alt)
 
     def clear(self) -> None:
         """Show no image."""
-        self._prediction = self._display = None
+        self._shown = self._unsent = None
         self.widget.hovered, self.widget.selected = None, []
         self.widget.send({"kind": "clear"})
 
     @property
     def ids(self) -> list[int]:
         """Ids of the objects that are shown, in the order of the filtered prediction's rows."""
-        if self._prediction is None or self._display is None:
+        if self._shown is None:
             return []
+        prediction, display = self._shown
         return [
             number
-            for number, item in _listed(self._prediction, self._display)
-            if item.confidence >= self._display.confidence
+            for number, item in _listed(prediction, display)
+            if _reaches(item, display.confidence)
         ]
 
-    def _send(self, *, objects: bool) -> None:
+    def _send(self, prediction: Prediction, display: Display, *, objects: bool) -> None:
         """Send what is shown, all in one message: no part is seen without the others."""
-        prediction, display = self._shown()
         result = display.of(prediction)
         size = prediction.source_image.size
         view_size = scaled(size, min(VIEW_SIDE, max(size)))
@@ -134,7 +151,7 @@ class ImageView:
             "size": size,
             "frame": (0, 0, *size),
             "full_width": scaled(size, min(FULL_SIDE, max(size)))[0],
-            "alt": f"Image with the result of {prediction.task}: {result.summary()}",
+            "alt": result.description(),
             "confidence": display.confidence,
             "pixel": size[0] / view_size[0],
             "side": side(view_size),
@@ -152,40 +169,63 @@ class ImageView:
         if live and objects:
             content["objects"] = _objects(prediction, display, view_size)
         if not live:
+            content["objects"] = []
             drawn = result.draw(max_side=VIEW_SIDE, **fragments.drawing(result, display))
             content["frame"] = _frame(drawn.size, view_size, size)
             content["full_width"] = 0  # bars and legends keep their size
             buffers.append(html.jpeg(drawn, VIEW_BYTES))
         self.widget.send(content, buffers)
 
-    def _shown(self) -> tuple[Prediction, Display]:
-        if self._prediction is None or self._display is None:
-            raise ValueError("There is no image in the view.")
-        return self._prediction, self._display
+    def _send_photo(self, image: SourceImage, alt: str) -> None:
+        """Send an image that has no result yet."""
+        content = {
+            "kind": "show",
+            "version": self._version,
+            "live": False,
+            "size": image.size,
+            "frame": (0, 0, *image.size),
+            "full_width": scaled(image.size, min(FULL_SIDE, max(image.size)))[0],
+            "alt": alt,
+            "photo": False,
+            "drawn": True,
+            "objects": [],
+        }
+        self.widget.send(content, [_photo(image, VIEW_SIDE, VIEW_BYTES)])
 
     def _respond(self, _: Any, content: dict[str, Any], __: Any) -> None:
         """A message from the browser: it starts, or wants a drawn image."""
-        if self._prediction is None:
-            return
         kind, version = content.get("kind"), self._version
+        if not (self._shown or self._unsent):
+            return
         if kind == "ready":
             self._photo = None
-            self._send(objects=True)
+            if self._shown:
+                self._send(*self._shown, objects=True)
+            elif self._unsent:
+                self._send_photo(*self._unsent)
         elif kind == "draw" and content.get("version") == version:
             drawn = self._drawn(full=bool(content.get("full")))
-            self.widget.send({"kind": "drawn", "version": version}, [drawn])
+            self.widget.send({"kind": "drawn", "version": version}, drawn)
         elif kind == "download":
-            name = f"{self._name}-{self._prediction.task}.jpg"
-            self.widget.send({"kind": "download", "name": name}, [self._drawn(full=True)])
+            task = f"-{self._shown[0].task}" if self._shown else ""
+            name = f"{self._name}{task}.jpg"
+            self.widget.send({"kind": "download", "name": name}, self._drawn(full=True))
 
-    def _drawn(self, *, full: bool) -> bytes:
-        """The image as supervision draws it, a JPEG."""
-        prediction, display = self._shown()
-        result = display.of(prediction)
-        drawn = result.draw(
-            max_side=FULL_SIDE if full else VIEW_SIDE, **fragments.drawing(result, display)
-        )
-        return html.jpeg(drawn, FULL_BYTES if full else VIEW_BYTES)
+    def _drawn(self, *, full: bool) -> list[bytes]:
+        """The image as supervision draws it, or without a result as it is: a JPEG."""
+        shown, unsent = self._shown, self._unsent
+        side, most_bytes = (FULL_SIDE, FULL_BYTES) if full else (VIEW_SIDE, VIEW_BYTES)
+        if shown:
+            prediction, display = shown
+            result = display.of(prediction)
+            drawn = result.draw(max_side=side, **fragments.drawing(result, display))
+            return [html.jpeg(drawn, most_bytes)]
+        return [_photo(unsent[0], side, most_bytes)] if unsent else []
+
+
+def _photo(image: SourceImage, side: int, most_bytes: int) -> bytes:
+    """An image as it is, a JPEG."""
+    return html.jpeg(image.at(scaled(image.size, min(side, max(image.size)))), most_bytes)
 
 
 def image_view(height: int = 480) -> ImageView | None:
@@ -208,6 +248,7 @@ def _widget_class() -> Any:
         _css = Path(__file__).with_suffix(".css")
         height = t.Int(480, min=100).tag(sync=True)
         confidence = t.Float(None, allow_none=True).tag(sync=True)
+        follows = t.Bool(default_value=True).tag(sync=True)
         hovered = t.Int(None, allow_none=True).tag(sync=True)
         selected = t.List(t.Int()).tag(sync=True)
         mode = t.Enum(("view", "box"), "view").tag(sync=True)
@@ -235,9 +276,14 @@ def _listed(prediction: Prediction, display: Display) -> list[tuple[int, Detecti
     return [
         (number, item)
         for number, item in enumerate(found)
-        if item.confidence >= prediction.confidence
+        if _reaches(item, prediction.confidence)
         and (not display.classes or item.class_name in display.classes)
     ]
+
+
+def _reaches(item: Detection, least: float) -> bool:
+    """Whether a threshold shows an object; one without a confidence is always shown."""
+    return item.confidence is None or item.confidence >= least
 
 
 def _objects(
@@ -246,7 +292,7 @@ def _objects(
     """What the browser draws and names, in pixels of the original image; small on top."""
     size = prediction.source_image.size
     listed = _listed(prediction, display)
-    best = sorted(listed, key=lambda entry: -entry[1].confidence)[:MOST_LIVE]
+    best = sorted(listed, key=lambda entry: -_certainty(entry[1]))[:MOST_LIVE]
     outlined = {number for number, _ in best[:_MOST_OUTLINES]}
     objects = []
     for number, item in best:
@@ -255,7 +301,7 @@ def _objects(
             "id": number,
             "name": one_line(item.class_name, _LONGEST_LABEL),
             "confidence": item.confidence,
-            "score": f" {percent(item.confidence)}",
+            "score": "" if item.confidence is None else f" {percent(item.confidence)}",
             "box": [round(corner, 2) for corner in item.box],
             "colour": _hex(shade),
             "ink": _hex(ink(shade)),
@@ -270,6 +316,10 @@ def _objects(
             ]
         objects.append(made)
     return sorted(objects, key=lambda made: -_area(made["box"]))
+
+
+def _certainty(item: Detection) -> float:
+    return 1.0 if item.confidence is None else item.confidence
 
 
 def _area(box: Sequence[float]) -> float:

@@ -14,6 +14,7 @@ from rfhosted.default import default_client
 from rfhosted.endpoints.call import Call
 from rfhosted.explorer import fragments
 from rfhosted.explorer.display_form import DisplayForm
+from rfhosted.explorer.image_area import ImageArea
 from rfhosted.explorer.request_form import ImagePicker, RequestForm
 from rfhosted.explorer.result_tabs import Results
 from rfhosted.explorer.settings import Event
@@ -27,6 +28,11 @@ if TYPE_CHECKING:
     from rfhosted.prediction import Prediction
 
 _WITHOUT_KERNEL = "Run this cell again to use the panel."
+#: Hides what JupyterLab and Notebook 7 say of a widget whose kernel has ended, below the copy.
+_NO_REMARK = (
+    ".jp-OutputArea-child:has(.{name}) + .jp-OutputArea-child:not(:has(.rfhosted-panel))"
+    " {{display: none}}"
+)
 #: Seconds without a change after which the copy in a saved notebook is updated.
 _QUIET = 0.6
 
@@ -42,16 +48,19 @@ class Panel:
         self._state = state
         self._refreshing = threading.RLock()
         self.picker, self.request = ImagePicker(state), RequestForm(state)
-        self.display, self.results = DisplayForm(state), Results(state)
-        results = self.results
+        self.image, self.display = ImageArea(state), DisplayForm(state)
+        self.results = results = Results(state, self.image.view)
+        self.image.follow(self.display.confidence_slider)
         # The image comes first where there is no room for two columns.
+        below = widgets.VBox([self.image.caption, results.status])
+        below.add_class("rfhosted-below")
         view = widgets.VBox(
-            [results.image, results.status],
-            layout={"flex": "4 1 400px", "min_width": "0"},
+            [self.image.widget, below],
+            layout={"flex": "1000 1 400px", "min_width": "0"},
         )
         controls = widgets.VBox(
             [self.request.widget, self.display.widget],
-            layout={"flex": "1 1 270px", "max_width": "340px", "min_width": "0"},
+            layout={"flex": "1 1 310px", "min_width": "0"},
         )
         columns = {"display": "flex", "flex_flow": "row wrap", "width": "100%"}
         folded = widgets.Box(
@@ -64,9 +73,12 @@ class Panel:
         )
         self.more.observe(lambda change: unfold(change["new"], folded), "value")
         self.style = widgets.HTML(STYLE, layout={"display": "none"})
+        ended = widgets.HTML(fragments.warning(f"The kernel was restarted. {_WITHOUT_KERNEL}"))
+        ended.add_class("rfhosted-ended")
         self.widget = widgets.VBox(
             [
                 self.style,
+                ended,
                 self.picker.widget,
                 widgets.Box([view, controls], layout=columns),
                 self.more,
@@ -87,7 +99,8 @@ class Panel:
         """
         failed: Exception | None = None
         with self._refreshing:
-            for group in (self.picker, self.request, self.display, self.results):
+            # The image before what speaks of it, and before the slider that it follows.
+            for group in (self.image, self.picker, self.request, self.display, self.results):
                 try:
                     group.refresh(event)
                 except Exception as error:  # noqa: BLE001 - shown in the panel and raised, below
@@ -155,15 +168,19 @@ class Explorer:
         # Widgets end with their kernel: a saved notebook shows the copy before the panel instead.
         show: Any = display  # IPython's is untyped
         self._copies.append(show({"text/html": self._copy()}, raw=True, display_id=True))
-        show(self.panel.widget)
+        bundle = self.panel.widget._repr_mimebundle_()
+        show(bundle | {"text/plain": ""}, raw=True)  # where there are no widgets, the copy says so
         if self.state.auto and self.state.response is None:
             self.state.run()  # the panel opens with a result, where that is free
 
     def _copy(self) -> str:
         shown = ""
         if self.result:
-            shown = fragments.image(self.result, self.state.response_display, fragments.COPY_BYTES)
-        return f'<div class="{self._name}">{shown}{fragments.small(_WITHOUT_KERNEL)}</div>'
+            shown = fragments.copy(self.result, self.state.response_display)
+        return (
+            f'<div class="{self._name}">{shown}{fragments.small(_WITHOUT_KERNEL)}</div>'
+            f"<style>{_NO_REMARK.format(name=self._name)}</style>"
+        )
 
     def _changed(self, event: Event) -> None:
         if event not in (Event.RESPONSE, Event.DISPLAY) or not self._copies:

@@ -1,4 +1,4 @@
-"""The result: the drawn image, and tabs with the table, the time, the JSON, the code and more."""
+"""The result: what happened, and tabs with the table, the time, the JSON, the code and more."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ import ipywidgets as widgets
 
 from rfhosted.display import html
 from rfhosted.explorer import fragments
-from rfhosted.explorer.settings import Event, Outdated
+from rfhosted.explorer.settings import Event
 from rfhosted.explorer.widgets import Controls, button, set_value
 from rfhosted.hosted import ApiVersion
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from rfhosted.explorer.image_view import ImageView
     from rfhosted.explorer.state import ExplorerState
 
 TABS = ("Table", "Time", "JSON", "Code", "Compare", "Sweep")
 
 
 class Results(Controls):
-    """The status line, the image, and the tabs; only the open tab is filled."""
+    """The status line and the tabs; only the open tab is filled."""
 
-    def __init__(self, state: ExplorerState) -> None:
+    def __init__(self, state: ExplorerState, view: ImageView | None = None) -> None:
         super().__init__(state)
+        self._view = view
         self.status = widgets.HTML(fragments.status(state))
-        self.image = widgets.HTML(fragments.small(fragments.NOTHING_YET))
-        self.image.add_class("rfhosted-view")
         self.pages = {name: widgets.HTML() for name in TABS}
         self.pin = button(state, "Pin as A", "Keep this result to compare with", state.pin)
         self.unpin = button(state, "Unpin", "Remove A", state.unpin)
@@ -65,22 +65,12 @@ class Results(Controls):
     def refresh(self, event: Event) -> None:
         """Show what changed."""
         state = self.state
-        if event in (Event.RESPONSE, Event.DISPLAY, Event.IMAGE):
-            self._refresh_image()
         if event not in (Event.PLAN, Event.PINNED, Event.SWEEP):
-            # After the image, so that what the status says can be seen.
             set_value(self.status, fragments.status(state))
             self._refresh_buttons()
         if event not in (Event.PLAN, Event.ACTIVITY, Event.CALL, Event.IMAGE):
             self._refresh_page()
         self.pin.disabled, self.unpin.disabled = state.response is None, state.pinned is None
-
-    def _refresh_image(self) -> None:
-        state = self.state
-        if state.source and (state.result is None or state.outdated is Outdated.IMAGE):
-            self.image.value = fragments.photo(state.source)
-        elif state.result:
-            self.image.value = fragments.image(state.result, state.response_display)
 
     def _refresh_buttons(self) -> None:
         state = self.state
@@ -110,7 +100,7 @@ class Results(Controls):
         if result is None or response is None:
             return fragments.small(fragments.NOTHING_YET)
         made: dict[str, Callable[[], str]] = {
-            "Table": lambda: fragments.table(result),
+            "Table": lambda: fragments.table(result, self._view.ids if self._view else ()),
             "Time": lambda: fragments.timing(result, response.source),
             "JSON": lambda: fragments.response_json(result),
             "Code": lambda: fragments.code(*state.code),

@@ -28,18 +28,27 @@ STYLE = """<style>
   width: 16px; height: 16px; border-radius: 50%; background: #0072B2; border: 2px solid #fff;
   box-sizing: border-box; box-shadow: 0 0 2px #000; pointer-events: none}
 .rfhosted-pointer .noUi-target {cursor: pointer}
+.rfhosted-ended {display: none}
+.rfhosted-panel.jupyter-widgets-disconnected .rfhosted-ended {display: block}
+.rfhosted-panel.jupyter-widgets-disconnected::before,
+.rfhosted-panel .jupyter-widgets-disconnected::before {content: none !important}
 .rfhosted-panel .widget-html-content {line-height: 1.35}
 .rfhosted-panel .widget-tab-contents {overflow: visible}
 .rfhosted-panel .lm-TabBar-tab {color: var(--jp-ui-font-color1) !important}
 .rfhosted-panel .lm-TabBar-tab {flex: 1 1 auto !important; min-width: 0 !important;
   padding: 0 6px !important}
 .rfhosted-panel table {border-collapse: collapse}
+.rfhosted-panel {--rfhosted-height: clamp(360px, min(100vh - 388px, 60vw), 640px)}
 .rfhosted-panel .rfhosted img {display: block}
-.rfhosted-view {height: 462px; overflow: hidden}
-.rfhosted-view figure img {width: 100% !important; height: 380px !important;
-  max-width: none !important; object-fit: contain; background: rgba(128, 128, 128, 0.12)}
-.rfhosted-view figcaption {height: 58px; box-sizing: border-box; overflow-y: auto}
-.rfhosted-remarks {height: 52px; overflow-y: auto}
+.rfhosted-panel .rfhosted-view {height: var(--rfhosted-height) !important}
+.rfhosted-still img {width: 100% !important; height: var(--rfhosted-height) !important;
+  object-fit: contain; background: rgba(128, 128, 128, 0.12); display: block}
+.rfhosted-below {height: 114px}
+.rfhosted-below > *, .rfhosted-below .widget-html-content {display: flex !important;
+  flex-direction: column; min-height: 0; height: auto; margin: 0; flex: 0 1 auto}
+.rfhosted-below > .rfhosted-caption {flex: 1 1 0}
+.rfhosted-caption [role=region] {overflow-y: auto; padding-top: 4px}
+.rfhosted-below [role=status] {overflow-y: auto; max-height: 88px}
 .rfhosted-plan {height: 92px; overflow-y: auto}
 .rfhosted-panel .widget-radio-box {display: flex; flex-direction: row; flex-wrap: wrap}
 .rfhosted-panel .widget-radio-box label {width: auto; margin-right: 10px}

@@ -223,12 +223,20 @@ class Prediction(Table):
         check_whole("table_rows", table_rows, "rows", least=0)
         return html.card(
             draw(max_side=max_side, **options),
-            alt=f"Image with the result of {self.task}: {self.summary()}",
+            alt=self.description(),
             caption=self.caption(),
             notes=self._notes(),
             below=unfolding_table(self.readable_rows(), self.summary(), table_rows),
             max_bytes=max_bytes,
         )
+
+    def description(self) -> str:
+        """What the drawn image shows, for those who cannot see it."""
+        return f"Image with the result of {self.task}: {self.summary()}"
+
+    def caption_html(self) -> str:
+        """The caption and the notes, as HTML."""
+        return html.caption_lines(self.caption(), self._notes())
 
     def _repr_html_(self) -> str:
         return self.html()

@@ -58,6 +58,7 @@ FOUR = """(
     thing("bird", (100, 500, 300, 700), 0.2),
 )"""
 SIZE = (1600, 1200)
+FULL = "Full size: a pixel of the image is a pixel of the page"
 
 
 @dataclass
@@ -277,7 +278,13 @@ def test_the_keyboard(open_view):
     view.wait_for("view.widget.selected", [2])
     page.keyboard.press("Escape")
     view.wait_for("view.widget.selected", [])
-    for name in ("Zoom in", "Zoom out", "Fit the whole image", "Download the annotated image"):
+    for name in (
+        "Zoom in",
+        "Zoom out",
+        "Fit the whole image",
+        FULL,
+        "Download the annotated image",
+    ):
         page.keyboard.press("Tab")
         expect(view.root.get_by_role("button", name=name)).to_be_focused()
     with page.expect_download() as download:

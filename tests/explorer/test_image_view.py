@@ -150,8 +150,9 @@ def test_messages_that_do_not_fit_get_no_response(view):
 
 
 def test_a_browser_that_starts_gets_everything_again(view):
-    view.show(three(), Display())
-    view.show(view._prediction, Display(confidence=0.7))
+    result = three()
+    view.show(result, Display())
+    view.show(result, Display(confidence=0.7))
     ((content, buffers),) = message(view, kind="ready")
     assert content["confidence"] == 0.7
     assert len(content["objects"]) == 3
@@ -180,6 +181,38 @@ def test_a_photo_comes_with_the_first_task_that_has_boxes(view):
     view.show(three(), Display())
     content, buffers = view.sent[-1]
     assert (content["photo"], len(buffers)) == (False, 0)
+
+
+def test_an_image_without_a_result(view):
+    view.show(three(), Display())
+    view.widget.selected = [1]
+    view.show_photo(PHOTO, alt="grey", name="grey")
+    content, (photo,) = view.sent[-1]
+    assert (content["live"], content["objects"], content["alt"]) == (False, [], "grey")
+    assert (content["size"], content["frame"]) == ((2000, 1000), (0, 0, 2000, 1000))
+    assert opened(photo).size == (1280, 640)
+    assert (view.widget.selected, view.ids) == ([], [])
+    view.show_photo(PHOTO, alt="grey", name="grey")
+    assert len(view.sent) == 2
+    ((content, (full,)),) = message(view, kind="draw", version=2, full=True)
+    assert opened(full).size == (2000, 1000)
+    ((content, _),) = message(view, kind="download")
+    assert content["name"] == "grey.jpg"
+    ((content, (again,)),) = message(view, kind="ready")
+    assert (content["kind"], again) == ("show", photo)
+    view.show(three(), Display())
+    assert view.sent[-1][0]["live"]
+    assert view.ids == [0, 1, 2]
+
+
+def test_objects_without_a_confidence_are_shown_at_any_threshold(view, monkeypatch):
+    unsure = thing("unsure", confidence=None)
+    result = objects(unsure, *THREE, source_image=PHOTO, confidence=0.1)
+    monkeypatch.setattr(type(result), "filter", lambda self, **_: self)
+    view.show(result, Display(confidence=0.95))
+    sent = {item["id"]: item for item in view.sent[-1][0]["objects"]}
+    assert (sent[0]["confidence"], sent[0]["score"]) == (None, "")
+    assert view.ids == [0]
 
 
 def test_masks_and_keypoints(view):
@@ -232,7 +265,7 @@ def test_no_image_is_in_what_a_notebook_saves():
     assert state["height"] == 300
     own = {name for name in state if not name.startswith("_")}
     assert own == {
-        *("height", "confidence", "hovered", "selected", "mode", "clicked", "boxed"),
+        *("height", "confidence", "follows", "hovered", "selected", "mode", "clicked", "boxed"),
         *("layout", "tabbable", "tooltip"),
     }
     assert len(json.dumps(state)) < 32_000

@@ -9,7 +9,7 @@ import pytest
 from ipywidgets.embed import embed_data
 
 from rfhosted import ImageError, Task
-from rfhosted.explorer import fragments
+from rfhosted.explorer import fragments, image_area
 from rfhosted.explorer.fragments import NOTHING_YET
 from rfhosted.explorer.result_tabs import TABS
 from rfhosted.explorer.settings import Event
@@ -263,25 +263,72 @@ def test_the_plan_shows_the_size_limit(case):
     assert "kB of 5 MB" in plan.value
 
 
-def test_the_image_says_its_threshold(case):
-    assert "not sent yet" in case.panel.results.image.value
+def sent_by(view, monkeypatch):
+    """The messages that a view sends from now on."""
+    sent = []
+    monkeypatch.setattr(
+        view.widget, "send", lambda content, buffers=(): sent.append((content, buffers))
+    )
+    return sent
+
+
+def test_the_image_and_its_caption_follow_the_state(case, monkeypatch):
+    image = case.panel.image
+    sent = sent_by(image.view, monkeypatch)
+    assert "Not sent yet" in image.caption.value
     case.state.run()
-    tree = Tree(case.panel.results.image.value)
-    assert tree.all("img")[0]["alt"].endswith("2 objects: 2 dog")
-    assert "confidence &gt;= 0.40" in case.panel.results.image.value
+    assert sent[-1][0]["alt"].endswith("2 objects: 2 dog")
+    assert "confidence &gt;= 0.40" in image.caption.value
     case.state.show(confidence=0.95)
-    assert "confidence &gt;= 0.95" in case.panel.results.image.value
+    assert sent[-1][0]["confidence"] == 0.95
+    assert "confidence &gt;= 0.95" in image.caption.value
     case.state.show(confidence=0.01)
-    assert "confidence &gt;= 0.05" in case.panel.results.image.value
+    assert "confidence &gt;= 0.05" in image.caption.value
     assert 'data-outdated="confidence"' in case.panel.results.status.value
+    case.state.choose_sample("coffee")
+    content, (photo,) = sent[-1]
+    assert (content["live"], content["alt"]) == (False, "coffee, not sent yet")
+    assert photo.startswith(b"\xff\xd8")
 
 
-def test_a_result_of_another_task_is_not_drawn_again(case):
+def test_without_anywidget_the_image_is_still(scripted, monkeypatch):
+    monkeypatch.setattr(image_area, "image_view", lambda: None)
+    made = shown(scripted=scripted)
+    still = made.panel.image.still
+    assert Tree(still.value).all("img")[0]["alt"] == "astronaut, not sent yet"
+    made.state.run()
+    assert Tree(still.value).all("img")[0]["alt"].endswith("2 objects: 2 dog")
+    before = still.value
+    made.state.show(confidence=0.95)
+    assert still.value != before
+    assert "confidence &gt;= 0.95" in made.panel.image.caption.value
+    assert still in list(inside(made.panel.widget))
+    assert "data-object" not in page(made.panel)
+    assert not made.panel.image.set_mode("box")
+
+
+def test_rows_of_the_table_name_their_objects(case):
     case.state.run()
-    before = case.panel.results.image.value
+    assert [row["data-object"] for row in Tree(page(case.panel)).all("tr")[1:]] == ["0", "1"]
+    case.state.show(classes=frozenset({"cat"}), confidence=0.1)
+    row = Tree(page(case.panel)).all("tr")[1]
+    assert (row["data-object"], row["tabindex"]) == ("2", "0")
+
+
+def test_the_view_can_take_boxes(case):
+    assert case.panel.image.set_mode("box")
+    assert case.panel.image.view.widget.mode == "box"
+
+
+def test_a_result_of_another_task_is_not_drawn_again(case, monkeypatch):
+    view = case.panel.image.view
+    case.state.run()
+    assert view.widget.follows
+    sent = sent_by(view, monkeypatch)
     case.state.change(task="classification")
     case.state.show(confidence=0.3)
-    assert case.panel.results.image.value == before
+    assert sent == []
+    assert not view.widget.follows
     assert 'data-outdated="call"' in case.panel.results.status.value
 
 
@@ -289,7 +336,7 @@ def test_only_the_open_tab_is_filled(case, monkeypatch):
     case.state.run()
     drawn = []
     whole = fragments.table
-    monkeypatch.setattr(fragments, "table", lambda p: drawn.append(p) or whole(p))
+    monkeypatch.setattr(fragments, "table", lambda *given: drawn.append(given) or whole(*given))
     tabs = case.panel.results.tabs
     tabs.selected_index = TABS.index("JSON")
     case.state.show(confidence=0.5)
@@ -337,7 +384,7 @@ def test_the_pages(case):
 
 def test_errors_are_shown_and_the_image_stays(case):
     case.state.run()
-    before = case.panel.results.image.value
+    before = case.panel.image.caption.value
     case.server.respond(Response(b'{"message": "no credits"}', 402))
     case.panel.request.run.click()
     status = case.panel.results.status.value
@@ -345,7 +392,7 @@ def test_errors_are_shown_and_the_image_stays(case):
     assert "PaymentRequiredError" in status
     assert "no credits" in status
     assert case.state.problem.advice[:40] in status
-    assert case.panel.results.image.value == before
+    assert case.panel.image.caption.value == before
 
 
 def test_a_bug_in_a_callback_is_shown_and_raised(case, monkeypatch):
@@ -370,7 +417,7 @@ def test_a_part_that_cannot_be_shown_is_reported_and_raised(case, monkeypatch, e
     def image(*_):
         raise error("ours")
 
-    monkeypatch.setattr(fragments, "image", image)
+    monkeypatch.setattr(fragments, "caption", image)
     with pytest.raises(RuntimeError, match="cannot show") as caught:
         type_in(case.panel.display.confidence, 0.6)  # not taken for a mistake of the user
     assert isinstance(caught.value.__cause__, error)
@@ -380,7 +427,7 @@ def test_a_part_that_cannot_be_shown_is_reported_and_raised(case, monkeypatch, e
 
 def test_a_bug_on_a_thread_is_reported_and_raised(scripted, monkeypatch, raised):
     made = shown(scripted=scripted, spawn=(threads := Threads()))
-    monkeypatch.setattr(fragments, "image", lambda *_: 1 / 0)
+    monkeypatch.setattr(fragments, "caption", lambda *_: 1 / 0)
     made.state.run()
     threads.join()
     assert [type(error) for error in raised] == [RuntimeError]

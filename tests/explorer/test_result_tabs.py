@@ -176,7 +176,7 @@ def test_the_copy_for_readers_without_a_kernel(scripted, monkeypatch):
     displayed = []
     monkeypatch.setattr(
         "rfhosted.explorer.panel.display",
-        lambda *a, **k: displayed.append(Copy(a)) or displayed[-1],
+        lambda *a, **_: displayed.append(Copy(a)) or displayed[-1],
     )
     monkeypatch.setattr("rfhosted.explorer.panel._QUIET", 0.01)
     notebook = SimpleNamespace(kernel=None)
@@ -185,7 +185,9 @@ def test_the_copy_for_readers_without_a_kernel(scripted, monkeypatch):
     explorer = Explorer(made.state)
     explorer._ipython_display_()
     copy, panel = displayed
-    assert panel.shown is explorer.panel.widget
+    model = panel.shown["application/vnd.jupyter.widget-view+json"]["model_id"]
+    assert model == explorer.panel.widget.model_id
+    assert panel.shown["text/plain"] == ""
     name, *_ = Tree(copy.shown["text/html"]).all("div")
     assert "Run this cell again" in copy.shown["text/html"]
     assert f".{name['class']} {{display: none}}" in explorer.panel.style.value

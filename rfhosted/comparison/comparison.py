@@ -190,7 +190,7 @@ class Comparison(Table):
 <div class="rfhosted">
 <figure style="margin:0">
 {html.image_tag(self._jpeg("both", half, max_side), f"Differences {what}")}
-<figcaption style="padding:4px 0">{html.caption_lines([self.summary()], self.notes)}{self._legend()}
+<figcaption style="padding:4px 0">{self.caption_html()}
 </figcaption>
 </figure>
 {self._matches()}
@@ -215,12 +215,14 @@ class Comparison(Table):
 <figcaption>{caption}</figcaption>
 </figure>"""
 
-    def _legend(self) -> str:
+    def caption_html(self) -> str:
+        """The summary, the notes, and the styles of the marks with how many there are of each."""
+        caption = html.caption_lines([self.summary()], self.notes)
         if not self.marks:
-            return ""
+            return caption
         counts = Counter(mark.where for mark in self.marks)
-        places = self._places().items()
-        return f"<br>{legend_html([(where, f'{text}: {counts[where]}') for where, text in places])}"
+        entries = [(where, f"{text}: {counts[where]}") for where, text in self._places().items()]
+        return f"{caption}<br>{legend_html(entries)}"
 
     def _matches(self) -> str:
         rows = self.differences()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from rfhosted.display.annotate import extended
 from rfhosted.display.differences import (
     Mark,
     Where,
@@ -61,13 +62,9 @@ def drawn(
         raise ValueError(f"show is {' or '.join(map(repr, SHOWN))}, not {show!r}.")
     check_whole("max_side", max_side, "pixels")
     size = a.source_image.size
-    if show != "both" and isinstance(a, (ClassificationPrediction, SemanticPrediction)):
-        return (a if show == "a" else b).draw(max_side=max_side)
+    if isinstance(a, (ClassificationPrediction, SemanticPrediction)):
+        return _with_room(a, b, show, max_side)
     image = (b if show == "b" else a).source_image.at(scaled(size, min(max_side, max(size))))
-    if isinstance(a, ClassificationPrediction):
-        return _scores(image, a, b)
-    if isinstance(a, SemanticPrediction):
-        return _pixels(image, a, b)
     chosen = [_seen(mark, show) for mark in marks if mark.where in SHOWN[show]]
     return draw_marks(image, chosen, size)
 
@@ -78,6 +75,19 @@ def _seen(mark: Mark, show: str) -> Mark:
         return mark
     own = mark.boxes[0] if show == "a" else mark.boxes[1]
     return Mark(mark.name, mark.where, mark.class_name, (own,))
+
+
+def _with_room(a: Any, b: Any, show: str, max_side: int) -> Image.Image:
+    """Results with bars or a legend below: each has room for the largest, so that none moves."""
+    photo = a.source_image.at(scaled(a.source_image.size, min(max_side, max(a.source_image.size))))
+    both = _scores if isinstance(a, ClassificationPrediction) else _pixels
+    made = {
+        "both": both(photo, a, b),
+        "a": a.draw(max_side=max_side),
+        "b": b.draw(max_side=max_side),
+    }
+    width, height = (max(side) for side in zip(*(one.size for one in made.values()), strict=True))
+    return extended(made[show], height - made[show].height, width)
 
 
 def _scores(image: Image.Image, a: Any, b: Any) -> Image.Image:

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 #: Longest side and height in pixels at which an image is drawn; it is shown a little smaller.
 SHOWN_SIDE, SHOWN_HEIGHT = 800, 480
 #: Bytes as a JPEG: of the shown image, of the copy that a saved notebook keeps for readers without
-#: a kernel, and of the images of a comparison. A panel and its copy have 200 kB together.
-SHOWN_BYTES, COPY_BYTES, COMPARED_BYTES = 45_000, 20_000, 28_000
+#: a kernel, and of the shown image of a comparison. A panel and its copy have 200 kB together.
+SHOWN_BYTES, COPY_BYTES, COMPARED_BYTES = 45_000, 20_000, 31_000
 #: Megabytes that Jupyter's default connection to the kernel takes at once.
 UPLOAD_LIMIT = 10
 UPLOAD_HINT = (

@@ -8,9 +8,9 @@ import ipywidgets as widgets
 
 from rfhosted.display import html
 from rfhosted.explorer import fragments
+from rfhosted.explorer.compare_tab import CompareTab
 from rfhosted.explorer.settings import Event
 from rfhosted.explorer.widgets import Controls, button, set_value
-from rfhosted.hosted import ApiVersion
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,35 +28,16 @@ class Results(Controls):
         super().__init__(state)
         self._view = view
         self.status = widgets.HTML(fragments.status(state))
-        self.pages = {name: widgets.HTML() for name in TABS}
-        self.pin = button(state, "Pin as A", "Keep this result to compare with", state.pin)
-        self.unpin = button(state, "Unpin", "Remove A", state.unpin)
-        self.versions = button(
-            state,
-            "Compare v1 with V2",
-            "Send the request to both versions and compare the results",
-            state.run_both_versions,
-        )
-        self.half = button(
-            state,
-            "Compare full with half size",
-            "Send the image at its size and at half of it, and compare the results",
-            state.run_half_size,
-        )
+        self.pages = {name: widgets.HTML() for name in TABS if name != "Compare"}
+        self.compare = CompareTab(state)
         self.sweep = button(
             state, "Sweep the image size", "Send the image at four sizes", state.run_sweep
         )
-        self.compare_note, self.sweep_note = widgets.HTML(), widgets.HTML()
-        buttons = [self.pin, self.unpin, self.versions, self.half]
-        compare = [
-            widgets.HBox(buttons, layout={"flex_flow": "row wrap"}),
-            self.compare_note,
-            self.pages["Compare"],
-        ]
+        self.sweep_note = widgets.HTML()
         sweep = [widgets.HBox([self.sweep]), self.sweep_note, self.pages["Sweep"]]
         plain = [self.pages[name] for name in TABS[:4]]
         self.tabs = widgets.Tab(
-            [*plain, widgets.VBox(compare), widgets.VBox(sweep)], titles=TABS, selected_index=0
+            [*plain, self.compare.widget, widgets.VBox(sweep)], titles=TABS, selected_index=0
         )
         self.on(self.tabs, lambda _: self._refresh_page(), "selected_index")
         self.refresh(Event.ACTIVITY)
@@ -70,27 +51,20 @@ class Results(Controls):
             self._refresh_buttons()
         if event not in (Event.PLAN, Event.ACTIVITY, Event.CALL, Event.IMAGE):
             self._refresh_page()
-        self.pin.disabled, self.unpin.disabled = state.response is None, state.pinned is None
+        self.compare.refresh_buttons()
 
     def _refresh_buttons(self) -> None:
         state = self.state
         idle = not state.busy and state.source is not None
-        why_not = state.why_not()
-        no_pair = state.why_not(ApiVersion.V1) or state.why_not(ApiVersion.V2)
-        self.versions.disabled = not idle or bool(no_pair)
-        self.half.disabled = self.sweep.disabled = not idle or bool(why_not)
+        self.sweep.disabled = not idle or bool(state.why_not())
         billable = " Each request spends credits." if state.spends_credits else ""
-        reason = f" Cannot compare v1 with V2: {no_pair}" if no_pair else ""
-        set_value(
-            self.compare_note,
-            fragments.small(f"A comparison sends two requests.{billable}{reason}"),
-        )
         set_value(self.sweep_note, fragments.small(f"A sweep sends up to five requests.{billable}"))
 
     def _refresh_page(self) -> None:
         chosen = TABS[self.tabs.selected_index or 0]
         for name, page in self.pages.items():  # what is not seen is neither kept nor sent
             set_value(page, self._page(name) if name == chosen else "")
+        self.compare.refresh_page(shown=chosen == "Compare")
 
     def _page(self, name: str) -> str:
         state = self.state
@@ -104,19 +78,5 @@ class Results(Controls):
             "Time": lambda: fragments.timing(result, response.source),
             "JSON": lambda: fragments.response_json(result),
             "Code": lambda: fragments.code(*state.code),
-            "Compare": self._comparison,
         }
         return made[name]()
-
-    def _comparison(self) -> str:
-        try:
-            comparison = self.state.comparison
-        except ValueError as error:  # another image or task than the pinned one's
-            return fragments.warning(f"{error} Pin the new result, or unpin A.")
-        if comparison:
-            return html.scrolling(comparison.html(max_bytes=fragments.COMPARED_BYTES), "Comparison")
-        return fragments.small(
-            "A is pinned. Change a setting and press Run to get B."
-            if self.state.pinned
-            else "Pin a result as A, then change a setting and press Run to get B."
-        )

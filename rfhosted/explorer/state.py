@@ -87,6 +87,7 @@ class ExplorerState:
         self._openings = Worker[Outcome](spawn, self._take, self._changed)
         self._plans = Worker[Outcome](spawn, self._take, self._changed)
         self._shown: tuple[Response, Display, Prediction] | None = None
+        self._pair: tuple[tuple[Response, Prediction], Comparison] | None = None
         self._compared: Response | None = None  # B of the last pair, until a setting changes
 
     def __repr__(self) -> str:
@@ -246,7 +247,11 @@ class ExplorerState:
         """
         if self.pinned is None or self.result is None or self.pinned is self.response:
             return None
-        return compare(self.response_display.of(self.pinned.prediction), self.result)
+        key = (self.pinned, self.result)
+        if self._pair is None or self._pair[0] != key:
+            a = self.response_display.of(self.pinned.prediction)
+            self._pair = (key, compare(a, self.result))
+        return self._pair[1]
 
     @property
     def code(self) -> tuple[str, str]:

@@ -57,6 +57,13 @@ STYLE = """<style>
   font-size: 10px; background-size: cover; background-position: center; color: #fff;
   text-shadow: 0 0 3px #000, 0 0 3px #000, 0 0 2px #000}
 .rfhosted-samples .jupyter-button.mod-active {outline: 3px solid #0072B2; outline-offset: -3px}
+.rfhosted-compared {position: relative; overflow: hidden; width: fit-content; max-width: 100%;
+  line-height: 0}
+.rfhosted-lit {position: absolute; border: 3px solid #fff; outline: 2px solid #000;
+  margin: -4px; padding: 1px; box-shadow: 0 0 0 4000px rgba(0, 0, 0, 0.5)}
+.rfhosted-list {flex-direction: column; height: auto !important}
+.rfhosted-list .widget-label {text-align: left}
+.rfhosted-list select {width: 100%}
 .rfhosted-copy {float: right; font-size: 11px}
 </style>"""
 

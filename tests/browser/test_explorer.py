@@ -299,6 +299,17 @@ def test_own_images(open_panel, tmp_path):
     expect(panel.caption).to_contain_text("person")
 
 
+def _compared(panel) -> Locator:
+    return panel.page_of_tab.locator(".rfhosted-compared img")
+
+
+def _in_tab(panel, part) -> tuple[float, ...]:
+    """Where it stands in the tab, and its size: the page itself may scroll."""
+    tab, box = _box(panel.page_of_tab), _box(part)
+    place = (box["x"] - tab["x"], box["y"] - tab["y"], box["width"], box["height"])
+    return tuple(round(side, 1) for side in place)
+
+
 def test_compare(open_panel, run_axe):
     panel = open_panel(height=1800)
     panel.tab("Compare")
@@ -310,10 +321,43 @@ def test_compare(open_panel, run_axe):
     panel.button("Pin as A").click()
     panel.choose("Image size", "160 px")
     expect(panel.whole.get_by_role("cell", name="160 x 160 pixels")).to_be_visible()
-    expect(panel.whole.get_by_role("img", name=re.compile("^[AB]\\b"))).to_have_count(2)
+    expect(_compared(panel)).to_have_count(1)
     assert run_axe(panel.page, ".rfhosted-panel") == []
     panel.button("Unpin").click()
     expect(panel.whole).to_contain_text("Pin a result as A")
+
+
+@pytest.mark.parametrize(("theme", "width"), [("light", 1366), ("dark", 700)])
+def test_a_comparison_flips_in_place_and_its_list_lights_boxes(open_panel, run_axe, theme, width):
+    panel = open_panel(theme=theme, width=width, height=1900)
+    panel.button("photo_wall").click()
+    expect(panel.caption).to_contain_text("3000 x 2000")
+    panel.wait_for_response()
+    panel.tab("Compare")
+    panel.button("Compare full with half size").click()
+    expect(_compared(panel)).to_be_visible()
+    panel.wait_for_response()
+    sent, place, seen = panel.requests(), _in_tab(panel, _compared(panel)), set()
+    for name in ("A", "B", "A and B"):
+        panel.page_of_tab.get_by_role("radio", name=name, exact=True).check()
+        expect(_compared(panel)).to_have_attribute("alt", re.compile(f"^{name}:"))
+        seen.add(_compared(panel).get_attribute("src"))
+        assert _in_tab(panel, _compared(panel)) == place
+        panel.notebook.screenshot(f"explorer-compare-{theme}-{width}-{name}")
+    assert len(seen) == 3
+    panel.field("Differences").focus()
+    panel.page.keyboard.press("ArrowDown")
+    lit = panel.page_of_tab.locator(".rfhosted-lit")
+    expect(lit).to_have_count(1)
+    first = lit.get_attribute("style")
+    panel.page.keyboard.press("ArrowDown")
+    expect(lit).not_to_have_attribute("style", first)
+    left, top, width_lit, height_lit = _in_tab(panel, lit)
+    assert place[0] - 6 <= left <= left + width_lit <= place[0] + place[2] + 6
+    assert place[1] - 6 <= top <= top + height_lit <= place[1] + place[3] + 6
+    panel.notebook.screenshot(f"explorer-compare-{theme}-{width}-lit")
+    assert panel.requests() == sent
+    assert run_axe(panel.page, ".rfhosted-panel") == []
 
 
 def test_sweep(open_panel, run_axe):

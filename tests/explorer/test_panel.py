@@ -134,12 +134,12 @@ def test_buttons(case):
     panel, state = case.panel, case.state
     panel.request.run.click()
     assert len(case.server.received) == 1
-    panel.results.pin.click()
+    panel.results.compare.pin.click()
     assert state.pinned is state.response
-    panel.results.unpin.click()
+    panel.results.compare.unpin.click()
     assert state.pinned is None
-    panel.results.versions.click()
-    panel.results.half.click()
+    panel.results.compare.versions.click()
+    panel.results.compare.half.click()
     panel.results.sweep.click()
     assert state.sweep is not None
     panel.request.cancel.click()
@@ -230,12 +230,12 @@ def test_what_is_not_possible_is_disabled(scripted):
     assert "credits" in request.run.description
     assert not request.run.disabled
     assert request.auto.disabled
-    assert made.panel.results.versions.disabled
+    assert made.panel.results.compare.versions.disabled
     type_in(request.typed_model, "yolov8n-64")
     assert "yolov8n-640" in request.plan.value
     assert request.run.disabled
     assert made.panel.results.sweep.disabled
-    assert made.panel.results.versions.disabled
+    assert made.panel.results.compare.versions.disabled
     choose(request.fields["model"], "")
     assert made.state.refused is None
     assert not request.run.disabled
@@ -246,7 +246,7 @@ def test_buttons_wait_while_something_runs(scripted):
     scripted.respond(response(delay=2))
     request, results = made.panel.request, made.panel.results
     request.run.click()
-    for button in (request.run, results.versions, results.half, results.sweep):
+    for button in (request.run, results.compare.versions, results.compare.half, results.sweep):
         assert button.disabled
     assert not request.cancel.disabled
     request.cancel.click()
@@ -488,7 +488,7 @@ def test_a_key_can_be_removed(case):
 
 def test_a_comparison_leaves_the_settings_as_they_were(case):
     before = case.state.call
-    case.panel.results.half.click()
+    case.panel.results.compare.half.click()
     assert case.state.call == before
     assert case.state.pinned is not case.state.response
     assert case.state.outdated is None

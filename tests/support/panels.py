@@ -5,7 +5,6 @@ from __future__ import annotations
 import ipywidgets as widgets
 
 from rfhosted.explorer.panel import Panel
-from rfhosted.explorer.result_tabs import TABS
 from support.explored import explored
 
 
@@ -35,7 +34,10 @@ def inside(widget):
 
 
 def page(panel):
-    return panel.results.pages[TABS[panel.results.tabs.selected_index]].value
+    """All the HTML that the open tab shows."""
+    tabs = panel.results.tabs
+    chosen = tabs.children[tabs.selected_index]
+    return "".join(w.value for w in inside(chosen) if isinstance(w, widgets.HTML))
 
 
 def everything(panel):

@@ -38,6 +38,7 @@ UPLOAD_HINT = (
     f"Jupyter cannot upload files over {UPLOAD_LIMIT} MB. Put the file next to the notebook and"
     " enter its path."
 )
+DROP_HINT = "You can also drop an image file on the panel, or paste one."
 ABOUT_VERSIONS = (
     "V2 is recommended. The request size limit is"
     f" {hosted.REQUEST_LIMITS[ApiVersion.V2] // 1_000_000} MB on V2 and"
@@ -61,6 +62,11 @@ def heading(text: str) -> str:
 def small(text: str) -> str:
     """A remark."""
     return f'<span style="font-size:90%;line-height:1.3;display:block">{html.escape(text)}</span>'
+
+
+def scripted(text: str) -> str:
+    """A remark on what works only with the script in the page."""
+    return f'<div class="rfhosted-scripted">{small(text)}</div>'
 
 
 def warning(text: str) -> str:
@@ -258,8 +264,10 @@ def response_json(prediction: Prediction) -> str:
     text = json.dumps(_outline(prediction.raw), indent=1, ensure_ascii=False)
     if len(text) > _JSON_LIMIT:
         text = f"{text[:_JSON_LIMIT]}\n… {len(text) - _JSON_LIMIT:,} more characters"
-    return html.block(text, "The response as JSON") + small(
-        "Long texts and lists are cut; explorer.result.raw is the whole response."
+    return (
+        _copy_button("json", "Copy JSON")
+        + html.block(text, "The response as JSON")
+        + small("Long texts and lists are cut; explorer.result.raw is the whole response.")
     )
 
 
@@ -278,7 +286,14 @@ def code(python: str, curl: str) -> str:
     """The code that gives exactly this result, for a notebook and for a shell."""
     return (
         small("Python code for exactly this result:")
+        + _copy_button("python", "Copy Python")
         + html.block(python, "Python code")
         + small("Shell command for the raw response, with the API key in $ROBOFLOW_API_KEY:")
+        + _copy_button("curl", "Copy command")
         + html.block(curl, "Shell command with curl")
     )
+
+
+def _copy_button(what: str, label: str) -> str:
+    """A button for the script in the page, which shows it: see ``page_script``."""
+    return f'<button type="button" class="rfhosted-copy" data-copy="{what}">{label}</button>'

@@ -15,6 +15,7 @@ from rfhosted.endpoints.call import Call
 from rfhosted.explorer import fragments
 from rfhosted.explorer.display_form import DisplayForm
 from rfhosted.explorer.image_area import ImageArea
+from rfhosted.explorer.page_script import page_script
 from rfhosted.explorer.request_form import ImagePicker, RequestForm
 from rfhosted.explorer.result_tabs import Results
 from rfhosted.explorer.settings import Event
@@ -75,17 +76,17 @@ class Panel:
         self.style = widgets.HTML(STYLE, layout={"display": "none"})
         ended = widgets.HTML(fragments.warning(f"The kernel was restarted. {_WITHOUT_KERNEL}"))
         ended.add_class("rfhosted-ended")
-        self.widget = widgets.VBox(
-            [
-                self.style,
-                ended,
-                self.picker.widget,
-                widgets.Box([view, controls], layout=columns),
-                self.more,
-                folded,
-                results.tabs,
-            ]
-        )
+        parts = [
+            self.style,
+            ended,
+            self.picker.widget,
+            widgets.Box([view, controls], layout=columns),
+            self.more,
+            folded,
+            results.tabs,
+        ]
+        self.script = page_script(state)
+        self.widget = widgets.VBox(parts + ([self.script] if self.script else []))
         self.widget.add_class("rfhosted-panel")
         state.observe(self.refresh)
         for event in (Event.IMAGE, Event.RESPONSE):

@@ -76,6 +76,7 @@ class ImagePicker(Controls):
             self.upload,
             self.chosen,
             fragments.small(fragments.UPLOAD_HINT),
+            fragments.scripted(fragments.DROP_HINT),
         )
         self.path.options = tuple(images_in("."))
         self.on(self.samples, self._take_sample)

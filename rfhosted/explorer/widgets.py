@@ -64,7 +64,10 @@ STYLE = """<style>
 .rfhosted-list {flex-direction: column; height: auto !important}
 .rfhosted-list .widget-label {text-align: left}
 .rfhosted-list select {width: 100%}
-.rfhosted-copy {float: right; font-size: 11px}
+.rfhosted-copy {float: right; display: none; margin: 10px 6px 0 0; position: relative}
+.rfhosted-drop {outline: 3px dashed #0072B2; outline-offset: -3px}
+.rfhosted-scripted {display: none}
+.rfhosted-live .rfhosted-copy, .rfhosted-live .rfhosted-scripted {display: block}
 </style>"""
 
 

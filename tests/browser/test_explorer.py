@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from dataclasses import dataclass
@@ -358,6 +359,43 @@ def test_a_comparison_flips_in_place_and_its_list_lights_boxes(open_panel, run_a
     panel.notebook.screenshot(f"explorer-compare-{theme}-{width}-lit")
     assert panel.requests() == sent
     assert run_axe(panel.page, ".rfhosted-panel") == []
+
+
+def test_copy_buttons(open_panel, run_axe):
+    panel = open_panel()
+    panel.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    starts = {"Python": "import rfhosted", "command": "# First start", "JSON": "{"}
+    for name, start in starts.items():
+        panel.tab("JSON" if name == "JSON" else "Code")
+        panel.button(f"Copy {name}").click()
+        expect(panel.button("Copied")).to_be_focused()
+        text = panel.page.evaluate("navigator.clipboard.readText()")
+        assert text.startswith(start)
+        expect(panel.button(f"Copy {name}")).to_be_visible()
+    assert json.loads(text) == json.loads(
+        panel.notebook.ask_kernel("import json; print(json.dumps(explorer.result.raw))")
+    )
+    assert run_axe(panel.page, ".rfhosted-panel") == []
+
+
+@pytest.mark.parametrize("event", ["drop", "paste"])
+def test_an_image_is_dropped_or_pasted(open_panel, event):
+    panel = open_panel()
+    encoded = base64.b64encode((IMAGES / "cat.jpg").read_bytes()).decode()
+    bring = """async ([panel, event, encoded]) => {
+      const bytes = await (await fetch(`data:image/jpeg;base64,${encoded}`)).blob();
+      const files = new DataTransfer();
+      files.items.add(new File([bytes], "my cat.jpg", {type: "image/jpeg"}));
+      const carried = event === "drop" ? {dataTransfer: files} : {clipboardData: files};
+      const kind = event === "drop" ? DragEvent : ClipboardEvent;
+      const made = new kind(event, {...carried, bubbles: true, cancelable: true});
+      panel.querySelector("figcaption, .rfhosted-caption, img").dispatchEvent(made);
+    }"""
+    panel.page.evaluate(bring, [panel.whole.element_handle(), event, encoded])
+    expect(panel.caption).to_contain_text("cat")
+    assert panel.notebook.ask_kernel("print(explorer.state.source.title)") == "my cat.jpg"
+    panel.unfold()
+    expect(panel.whole).to_contain_text("You can also drop an image file")
 
 
 def test_sweep(open_panel, run_axe):

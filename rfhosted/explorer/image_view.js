@@ -5,6 +5,7 @@
 // markup.
 const SVG = "http://www.w3.org/2000/svg";
 const MOST_ZOOM = 40, CLICK = 4, QUIET = 150, PATIENCE = 5000; // pixels, milliseconds
+const MOST_SIDE = 1280; // pixels of the drawn image
 const KEYS = "Plus and minus zoom, 0 fits, arrow keys pan, N and P go through the objects, Enter"
   + " isolates one, Escape shows all.";
 let views = 0;
@@ -38,7 +39,8 @@ function rectangle(node, [x0, y0, x1, y1]) {
 
 // What Python sent, shared by all views of a widget.
 function createStore(model) {
-  const store = { shown: null, photo: null, drawn: null, moving: false, listeners: new Set() };
+  const store = { shown: null, photo: null, drawn: null, moving: false, side: MOST_SIDE,
+    listeners: new Set() };
   let settled = true, timer = 0, limit = 0, requested = "";
   const changed = (what) => store.listeners.forEach((listener) => listener(what));
   const url = (buffer) => URL.createObjectURL(new Blob([buffer], { type: "image/jpeg" }));
@@ -50,10 +52,17 @@ function createStore(model) {
   store.atRest = () => store.drawn !== null && (!store.shown.live
     || (store.drawn.version === store.shown.version && !store.moving));
   store.request = (full) => {
-    const wanted = `${store.shown.version} ${full}`;
-    if (wanted !== requested) model.send({ kind: "draw", version: store.shown.version, full });
+    const { version } = store.shown, { side } = store, wanted = `${version} ${full} ${side}`;
+    if (wanted !== requested) model.send({ kind: "draw", version, full, side });
     requested = wanted;
   };
+  store.resize = (side) => { // a little larger or smaller is scaled by the browser
+    if (side > 0.9 * store.side && side < 1.1 * store.side) return;
+    store.side = side;
+    if (!store.shown?.live) model.send({ kind: "resize", side });
+    else if (!store.moving) store.request(false);
+  };
+  store.pixel = () => Math.max(1, Math.max(...store.shown.size) / store.side);
 
   function rest() { // the threshold moves no more: what Python draws can be shown
     const reached = same(store.shown.confidence, model.get("confidence"));
@@ -127,7 +136,7 @@ function createStore(model) {
 }
 
 // The boxes as the browser draws them while the threshold moves.
-function drawObjects(parent, shown) {
+function drawObjects(parent, shown, pixel) {
   parent.replaceChildren();
   const shapes = shape(parent, "g"), labels = shape(parent, "g"); // labels are on top
   return new Map(shown.objects.map((item) => {
@@ -141,8 +150,8 @@ function drawObjects(parent, shown) {
     if (layers.includes("boxes")) rectangle(shape(group, "rect", paint), item.box);
     if (layers.includes("keypoints")) {
       for (const [x, y] of item.points ?? []) {
-        shape(group, "circle", { cx: x, cy: y, r: 3 * shown.pixel, fill: item.colour,
-          stroke: "#fff", "stroke-width": shown.pixel });
+        shape(group, "circle", { cx: x, cy: y, r: 3 * pixel, fill: item.colour,
+          stroke: "#fff", "stroke-width": pixel });
       }
     }
     const label = shape(labels, "g", { class: "rfhosted-label" });
@@ -227,7 +236,13 @@ function createView(model, store, el) {
     waiting = setTimeout(detail, QUIET);
   }
 
-  function detail() { // the image at full size, once it would be seen
+  function detail() { // the image as large as its place, or at full size once it would be seen
+    if (store.shown && stage.clientWidth) {
+      const [width, height] = store.shown.size;
+      const side = Math.max(width, height)
+        * Math.min(stage.clientWidth / width, stage.clientHeight / height) * devicePixelRatio;
+      store.resize(Math.round(Math.min(side, MOST_SIDE)));
+    }
     if (zoom === 1 || !store.shown || !store.atRest()) return;
     const wanted = world.getBoundingClientRect().width * devicePixelRatio;
     const { width } = store.drawn;
@@ -318,9 +333,11 @@ function createView(model, store, el) {
     const chosen = store.shown ? store.visible().filter(
       (one) => model.get("selected").includes(one.id)) : [];
     dim.style.display = chosen.length ? "block" : "none";
-    const [x, y, width, height] = frame(), whole = [x, y, x + width, y + height];
+    const [x, y, width, height] = frame();
     holes.replaceChildren(); // a mask, because boxes overlap
-    for (const node of [holes, dim, shape(holes, "rect", { fill: "#fff" })]) rectangle(node, whole);
+    const edge = 2 * width / (world.clientWidth || width); // no bright line along the image
+    const past = [x - edge, y - edge, x + width + edge, y + height + edge];
+    for (const node of [holes, dim, shape(holes, "rect", { fill: "#fff" })]) rectangle(node, past);
     for (const one of chosen) rectangle(shape(holes, "rect", { fill: "#000" }), one.box);
     const row = (one) => `[data-view="${id}"] [data-object="${one.id}"]`;
     lit.textContent = (item ? `${row(item)} {outline: 2px solid #0072B2; outline-offset: -2px;
@@ -346,7 +363,8 @@ function createView(model, store, el) {
     root.dataset.state = !store.shown ? "empty" : rest ? "drawn" : "preview";
     if (store.shown?.live) {
       const shown = store.visible(), visible = new Set(shown.map((item) => item.id));
-      const { side, pixel, line, crowd } = store.shown, many = visible.size > crowd;
+      const { line, crowd } = store.shown, many = visible.size > crowd, pixel = store.pixel();
+      const side = Math.sqrt(store.shown.size[0] * store.shown.size[1]) / pixel;
       const size = Math.round(Math.max(11, side / 52) * (many && side > 600 ? 0.75 : 1)) * pixel;
       const wide = (line ?? Math.ceil(side / (many ? 500 : 330))) * pixel;
       preview.setAttribute("stroke-width", wide);
@@ -371,7 +389,7 @@ function createView(model, store, el) {
       photo.style.display = shown.live ? "block" : "none";
       const layers = String(shown.layers);
       if (shown.live && (shown.objects !== built.objects || layers !== built.layers)) {
-        groups = drawObjects(preview, shown);
+        groups = drawObjects(preview, shown, store.pixel());
         built = { objects: shown.objects, layers };
       }
     }

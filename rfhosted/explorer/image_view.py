@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rfhosted.display import html
-from rfhosted.display.labels import CROWD, side
+from rfhosted.display.labels import CROWD
 from rfhosted.display.palette import colour, ink
 from rfhosted.display.units import percent
 from rfhosted.explorer import fragments
@@ -30,9 +30,10 @@ if TYPE_CHECKING:
     from rfhosted.outputs.values import Detection
     from rfhosted.prediction import Prediction
 
-#: Longest side in pixels of the photo and the drawn image, of the drawn image when zoomed in or
-#: downloaded, and the bytes of each as a JPEG.
-VIEW_SIDE, FULL_SIDE = 1280, 6000
+#: Longest side in pixels of the photo and, at most, of the drawn image; of the drawn image when
+#: zoomed in or downloaded; and the bytes of each as a JPEG. The drawn image is as large as its
+#: place, so that labels can be read.
+VIEW_SIDE, FULL_SIDE, _LEAST_SIDE = 1280, 6000, 240
 VIEW_BYTES, FULL_BYTES = 200_000, 4_000_000
 #: Objects that light up, those of the highest confidence; more would make the browser slow.
 MOST_LIVE = 1_000
@@ -83,6 +84,7 @@ class ImageView:
         self._unsent: tuple[SourceImage, str] | None = None
         self._name = "image"
         self._version = 0
+        self._side = VIEW_SIDE  # of the drawn image; the browser knows its place
         self._photo: SourceImage | None = None  # the one that the browser has
         widget.on_msg(self._respond)
 
@@ -143,7 +145,8 @@ class ImageView:
         result = display.of(prediction)
         size = prediction.source_image.size
         view_size = scaled(size, min(VIEW_SIDE, max(size)))
-        live = hasattr(prediction, "objects")
+        drawn_size = scaled(size, min(self._side, max(size)))
+        live = _is_live(prediction)
         content: dict[str, Any] = {
             "kind": "show",
             "version": self._version,
@@ -153,8 +156,6 @@ class ImageView:
             "full_width": scaled(size, min(FULL_SIDE, max(size)))[0],
             "alt": result.description(),
             "confidence": display.confidence,
-            "pixel": size[0] / view_size[0],
-            "side": side(view_size),
             "crowd": CROWD,
             "line": display.line_width,
             "labels": display.labels,
@@ -170,8 +171,8 @@ class ImageView:
             content["objects"] = _objects(prediction, display, view_size)
         if not live:
             content["objects"] = []
-            drawn = result.draw(max_side=VIEW_SIDE, **fragments.drawing(result, display))
-            content["frame"] = _frame(drawn.size, view_size, size)
+            drawn = result.draw(max_side=self._side, **fragments.drawing(result, display))
+            content["frame"] = _frame(drawn.size, drawn_size, size)
             content["full_width"] = 0  # bars and legends keep their size
             buffers.append(html.jpeg(drawn, VIEW_BYTES))
         self.widget.send(content, buffers)
@@ -193,8 +194,10 @@ class ImageView:
         self.widget.send(content, [_photo(image, VIEW_SIDE, VIEW_BYTES)])
 
     def _respond(self, _: Any, content: dict[str, Any], __: Any) -> None:
-        """A message from the browser: it starts, or wants a drawn image."""
-        kind, version = content.get("kind"), self._version
+        """A message from the browser: it starts, has another size, or wants a drawn image."""
+        kind, version, side = content.get("kind"), self._version, content.get("side")
+        if isinstance(side, int):
+            self._side = min(max(side, _LEAST_SIDE), VIEW_SIDE)
         if not (self._shown or self._unsent):
             return
         if kind == "ready":
@@ -203,6 +206,8 @@ class ImageView:
                 self._send(*self._shown, objects=True)
             elif self._unsent:
                 self._send_photo(*self._unsent)
+        elif kind == "resize" and self._shown and not _is_live(self._shown[0]):
+            self._send(*self._shown, objects=False)
         elif kind == "draw" and content.get("version") == version:
             drawn = self._drawn(full=bool(content.get("full")))
             self.widget.send({"kind": "drawn", "version": version}, drawn)
@@ -214,12 +219,14 @@ class ImageView:
     def _drawn(self, *, full: bool) -> list[bytes]:
         """The image as supervision draws it, or without a result as it is: a JPEG."""
         shown, unsent = self._shown, self._unsent
-        side, most_bytes = (FULL_SIDE, FULL_BYTES) if full else (VIEW_SIDE, VIEW_BYTES)
+        most_bytes = FULL_BYTES if full else VIEW_BYTES
         if shown:
             prediction, display = shown
+            side = FULL_SIDE if full else self._side
             result = display.of(prediction)
             drawn = result.draw(max_side=side, **fragments.drawing(result, display))
             return [html.jpeg(drawn, most_bytes)]
+        side = FULL_SIDE if full else VIEW_SIDE
         return [_photo(unsent[0], side, most_bytes)] if unsent else []
 
 
@@ -256,6 +263,11 @@ def _widget_class() -> Any:
         boxed = t.Dict().tag(sync=True)
 
     return ImageViewWidget
+
+
+def _is_live(prediction: Prediction) -> bool:
+    """Whether the browser can draw the result: it has objects with boxes."""
+    return hasattr(prediction, "objects")
 
 
 def _live(display: Display) -> tuple[object, ...]:

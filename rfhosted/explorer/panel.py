@@ -61,7 +61,7 @@ class Panel:
         )
         controls = widgets.VBox(
             [self.request.widget, self.display.widget],
-            layout={"flex": "1 1 310px", "min_width": "0"},
+            layout={"flex": "1 1 330px", "min_width": "0"},
         )
         columns = {"display": "flex", "flex_flow": "row wrap", "width": "100%"}
         folded = widgets.Box(

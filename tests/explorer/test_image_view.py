@@ -70,7 +70,6 @@ def test_one_message_has_the_photo_and_the_objects(view):
     assert content["full_width"] == 2000
     assert opened(photo).size == (1280, 640)
     assert len(photo) <= module.VIEW_BYTES
-    assert content["pixel"] == 2000 / 1280
     first, second, third = content["objects"]
     assert [item["id"] for item in (first, second, third)] == [0, 1, 2]  # the largest first
     assert (second["name"], second["box"], second["confidence"]) == ("cat", [10, 10, 60, 60], 0.5)
@@ -136,6 +135,21 @@ def test_what_is_drawn_is_what_the_prediction_draws(view):
     ((content, (full,)),) = message(view, kind="download")
     assert content["name"] == "image-object-detection.jpg"
     assert opened(full).size == (2000, 1000)
+
+
+def test_the_drawn_image_is_as_large_as_its_place(view):
+    view.show(three(), Display())
+    ((_, (drawn,)),) = message(view, kind="draw", version=1, full=False, side=600)
+    assert opened(drawn).size == (600, 300)
+    ((_, (drawn,)),) = message(view, kind="draw", version=1, full=False, side=10**9)
+    assert opened(drawn).size == (1280, 640)
+    assert message(view, kind="resize", side="600") == message(view, kind="resize", side=600) == []
+    view.show(ranking(("cat", 0.8), source_image=PHOTO), Display(confidence=0))
+    content, (drawn,) = view.sent[-1]
+    assert opened(drawn).width == 600
+    assert content["frame"][2] == pytest.approx(2000)
+    ((content, (drawn,)),) = message(view, kind="resize", side=1)
+    assert opened(drawn).width >= 240
 
 
 def test_messages_that_do_not_fit_get_no_response(view):

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from PIL import ImageStat
 from playwright.sync_api import Locator, Page, expect
 
+from browser.looking import download, look_into
 from browser.test_image_view import MEASURE
 from rfhosted import Task
 from rfhosted.images.samples import sample
@@ -218,6 +220,31 @@ def test_nothing_jumps(open_panel):
     panel.choose("Task type", "Classification")
     expect(panel.image).to_have_attribute("alt", re.compile("result of classification"))
     still("another task")
+
+
+def test_an_image_one_can_look_into(open_panel, run_axe, tmp_path):
+    panel = open_panel(width=1366, height=900)
+    panel.button("photo_wall").click()
+    expect(panel.caption).to_contain_text("10 objects")
+    before = panel.requests()
+    look_into(panel.whole)
+    panel.whole.locator("[data-object]").first.click()
+    assert run_axe(panel.page, ".rfhosted-panel") == []
+    panel.fill("Confidence", "0.8")
+    panel.field("Classes").select_option("cat")
+    expect(panel.caption).to_contain_text("2 objects: 2 cat")
+    expect(panel.whole.locator(".rfhosted-view")).to_have_attribute("data-state", "drawn")
+    name, image = download(panel.whole, tmp_path)
+    assert name == "photo_wall-object-detection.jpg"
+    expected = panel.notebook.ask_kernel(
+        "import numpy as np; drawn = explorer.result.draw(max_side=6000);"
+        "print(len(explorer.result), *drawn.size, *np.asarray(drawn).mean((0, 1)))"
+    ).split()
+    assert expected[:3] == ["2", *map(str, image.size)]
+    assert ImageStat.Stat(image).mean == pytest.approx(list(map(float, expected[3:])), abs=0.5)
+    assert panel.requests() == before
+    assert panel.notebook.complaints == []
+    assert len(panel.notebook.save()) < 200_000
 
 
 def test_the_image_comes_first_on_a_narrow_page(open_panel):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from playwright.sync_api import expect
 
 from browser.conftest import OPEN, server, write_notebook
+from browser.looking import all_at_one_glance, look_into
 
 #: What is run before the kernel is connected is lost.
 KERNEL_IS_READY = """async () => {
@@ -40,6 +41,9 @@ def test_results_the_panel_and_an_error(open_page, run_axe, tmp_path):
         panel.get_by_role("button", name="Run", exact=True).click()
         result = panel.get_by_role("img", name="Image with the result of object-detection")
         expect(result).to_be_visible(timeout=60_000)
+        main = notebook.page.locator("#main-panel").bounding_box()
+        all_at_one_glance(panel, main["y"], main["y"] + main["height"])
+        look_into(panel)
         notebook.screenshot("notebook7")
         assert run_axe(notebook.page, ".jp-OutputArea-output") == []
         assert notebook.outside == []

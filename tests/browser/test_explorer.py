@@ -643,15 +643,15 @@ def test_the_keyboard_reaches_everything(open_panel):
 
 def test_the_screenshot_of_the_readme(open_panel):
     """``pytest tests/browser -k readme`` makes it: notebooks/explorer.jpg is a copy."""
-    panel = open_panel(width=1500, height=1600)
-    panel.button("cat").click()
-    panel.choose("Task type", "Instance segmentation")
-    expect(panel.image).to_have_attribute("alt", re.compile("instance-segmentation.*cat"))
+    panel = open_panel(width=1500, height=1700)
+    panel.button("photo_wall").click()
+    expect(panel.caption).to_contain_text("10 objects")
     panel.wait_for_response()
     panel.run()
     expect(panel.caption).not_to_contain_text("loading the model")
-    panel.tab("Time")
-    expect(panel.page_of_tab).to_contain_text("prepare")
+    expect(panel.whole.locator(".rfhosted-view")).to_have_attribute("data-state", "drawn")
+    panel.whole.locator("[data-object]").nth(1).hover()
+    expect(panel.whole.locator(".rfhosted-ring")).to_be_visible()
     made = panel.notebook.screenshot("explorer").with_suffix(".jpg")
     panel.whole.screenshot(path=made, type="jpeg", quality=80)
     assert made.stat().st_size < 400_000

@@ -6,7 +6,8 @@ from rfhosted.comparison.precision_recall import (
     PrecisionRecallCurve as PrecisionRecallCurve,
     precision_recall_curve as precision_recall_curve,
 )
-from rfhosted.comparison.size_sweep import Sweep as Sweep, sweep as sweep
+from rfhosted.comparison.size_sweep import sweep as sweep
+from rfhosted.comparison.sweep_result import Sweep as Sweep
 from rfhosted.default import predict as predict
 from rfhosted.endpoints.call import Call as Call
 from rfhosted.errors import (

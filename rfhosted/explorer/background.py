@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
-from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 from rfhosted.batch import runner
+from rfhosted.comparison.size_sweep import sweep
 from rfhosted.explorer import options
-from rfhosted.explorer.settings import EXPECTED, Planned, Response
+from rfhosted.explorer.settings import EXPECTED, Planned, Response, Swept
 from rfhosted.transport.connection import Stop
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from rfhosted.client import Client
     from rfhosted.endpoints.call import Call, Prepared
     from rfhosted.explorer.settings import Event, Source
+    from rfhosted.images.upload import ImageSize
 
     #: Runs a job, on another thread or at once.
     Spawn: TypeAlias = Callable[[Callable[[], None]], None]
@@ -170,3 +172,19 @@ def send(
     if error and not isinstance(error, EXPECTED):
         raise error
     return tuple(each.result for each in run.outcomes if each.result), error
+
+
+def sweep_sizes(
+    client: Client,
+    source: Source,
+    call: Call,
+    image_sizes: tuple[ImageSize, ...],
+    *,
+    on_step: Callable[[int, int, str], object],
+    stop: Stop,
+) -> Swept:
+    """Send the image at several sizes."""
+    settings = {name: value for name, value in asdict(call).items() if name != "image_size"}
+    options: dict[str, Any] = settings | {"client": client, "image_name": source.title}
+    done = sweep(source.image, image_sizes=image_sizes, **options, on_step=on_step, stop=stop)
+    return Swept(done, source, call, client)

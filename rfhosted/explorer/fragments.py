@@ -244,6 +244,16 @@ def table(prediction: Prediction, ids: Sequence[int] = ()) -> str:
     )
 
 
+def stale(changes: Sequence[str], why_not: str | None) -> str:
+    """What changed since a sweep, in one line; "" where nothing did."""
+    if not changes:
+        return ""
+    *others, last = changes
+    names = f"{', '.join(others)} and {last}" if others else last
+    again = "" if why_not else " Sweep again to update it."
+    return warning(f"Changed since this sweep: {names}.{again}")
+
+
 def timing(prediction: Prediction, source: Source) -> str:
     """Where the time went, and code for a proper measurement."""
     name = f"rfhosted.sample({source.name!r})" if source.kind == "sample" else repr(source.name)

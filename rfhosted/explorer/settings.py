@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum, auto
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -17,7 +17,7 @@ from rfhosted.images.sources import is_url
 
 if TYPE_CHECKING:
     from rfhosted.client import Client
-    from rfhosted.comparison.size_sweep import Sweep
+    from rfhosted.comparison.sweep_result import Step, Sweep
     from rfhosted.endpoints.call import Call, Prepared
     from rfhosted.images.sources import ImageLike, SourceImage
     from rfhosted.prediction import Prediction
@@ -148,10 +148,56 @@ class Sent:
     error: Exception | None = None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Swept:
+    """A sweep of image sizes, and what it was made with.
+
+    Attributes:
+        sweep: The sweep.
+        source: The image that was sent.
+        call: The settings, with the confidence and without an image size.
+        client: The client that sent it.
+    """
+
+    sweep: Sweep
+    source: Source
+    call: Call
+    client: Client
+
+    def changes(self, source: Source | None, call: Call, client: Client) -> list[str]:
+        """Names of what is not as it was."""
+        names = {
+            "model": "model",
+            "task": "task",
+            "api_version": "API version",
+            "confidence": "confidence",
+            "overlap": "overlap",
+        }
+        changed = [text for n, text in names.items() if getattr(self.call, n) != getattr(call, n)]
+        image = [] if source is self.source else ["image"]
+        return image + changed + ([] if client is self.client else ["API key"])
+
+    @property
+    def steps(self) -> list[Step]:
+        """The sizes with a result of their own, the smallest first."""
+        return [step for step in self.sweep.steps if step.prediction and not step.same_as]
+
+    def response(self, step: Step) -> Response:
+        """The result at a size, as if it had been requested alone.
+
+        Raises:
+            ValueError: There is none.
+        """
+        if step.prepared is None or step.prediction is None:
+            raise ValueError(f"The sweep has no result at {step.name}.")
+        call = replace(self.call, image_size=step.image_size, confidence=None)
+        return Response(self.source, call, self.client, step.prepared, step.prediction)
+
+
 IMAGE_ENDINGS = frozenset({".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"})
 
 #: What a background job returns: an image that was read, a plan, responses, or a sweep.
-Outcome: TypeAlias = "Source | Planned | Sent | Sweep"
+Outcome: TypeAlias = "Source | Planned | Sent | Swept"
 
 
 def images_in(folder: str) -> list[str]:

@@ -8,17 +8,14 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
-from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from rfhosted import hosted
 from rfhosted.comparison.pairing import compare
-from rfhosted.comparison.size_sweep import Sweep, sweep
 from rfhosted.display.units import milliseconds
-from rfhosted.endpoints.call import Call
-from rfhosted.errors import ModelNotFoundError
-from rfhosted.explorer import code_export, options
-from rfhosted.explorer.background import Worker, on_a_thread, plan, send
+from rfhosted.explorer import code_export
+from rfhosted.explorer.background import Worker, on_a_thread, plan, send, sweep_sizes
+from rfhosted.explorer.choices import Choices
 from rfhosted.explorer.settings import (
     Display,
     Event,
@@ -28,9 +25,10 @@ from rfhosted.explorer.settings import (
     Response,
     Sent,
     Source,
+    Swept,
     reference,
 )
-from rfhosted.hosted import ApiVersion, Task
+from rfhosted.hosted import ApiVersion
 from rfhosted.images.samples import sample
 
 if TYPE_CHECKING:
@@ -38,7 +36,8 @@ if TYPE_CHECKING:
 
     from rfhosted.client import Client
     from rfhosted.comparison.comparison import Comparison
-    from rfhosted.endpoints.call import Prepared
+    from rfhosted.comparison.sweep_result import Step, Sweep
+    from rfhosted.endpoints.call import Call, Prepared
     from rfhosted.explorer.background import Spawn
     from rfhosted.images.sources import ImageLike
     from rfhosted.images.upload import ImageSize
@@ -48,70 +47,45 @@ if TYPE_CHECKING:
 STOPPED = "Stopped. The last result is kept."
 
 
-class ExplorerState:
+class ExplorerState(Choices):
     """Settings, the last response, the pinned one, and what runs. Safe to use from any thread.
 
     Attributes:
-        client: The client; ``set_key`` makes another.
-        source: The image, or None.
-        call: What Run requests; its confidence is left to the display.
-        refused: Why the model that was typed last is not used, or None.
         plan: The request that Run would send; why it cannot be sent; None while it is not known.
         response: The last response; it stays when a later run fails.
         pinned: The response that later ones are compared with.
-        sweep: The last sweep of image sizes.
-        problem: The last error, or None.
-        notice: What happened last, as a sentence.
+        swept: The last sweep of image sizes, and what it was made with.
         progress: (done, total) steps of what runs.
-        auto: Whether a change of the call runs at once; never where a request is billable.
     """
 
     def __init__(self, client: Client, *, spawn: Spawn = on_a_thread) -> None:
-        self.client = client
-        self.source: Source | None = None
-        self.call = Call(task=Task.OBJECT_DETECTION, api_version=client.api_version)
-        self.refused: ModelNotFoundError | None = None
+        super().__init__(client)
         self.plan: Prepared | Exception | None = None
         self.response: Response | None = None
         self.pinned: Response | None = None
-        self.sweep: Sweep | None = None
-        self.problem: Exception | None = None
-        self.notice = ""
+        self.swept: Swept | None = None
         self.progress = (0, 0)
-        self.auto = client.is_local
-        self._displays: dict[Task | None, Display] = {
-            task: Display(confidence=hosted.default_confidence(task)) for task in (None, *Task)
-        }
-        self._observers: list[Callable[[Event], None]] = []
         self._requests = Worker[Outcome](spawn, self._take, self._changed)
         self._openings = Worker[Outcome](spawn, self._take, self._changed)
         self._plans = Worker[Outcome](spawn, self._take, self._changed)
         self._shown: tuple[Response, Display, Prediction] | None = None
         self._pair: tuple[tuple[Response, Prediction], Comparison] | None = None
-        self._compared: Response | None = None  # B of the last pair, until a setting changes
+        #: B of the last pair, and the settings at that time: they stay, though B has others.
+        self._compared: tuple[Response, Call] | None = None
 
     def __repr__(self) -> str:
         name = self.source.title if self.source else "no image"
         return f"ExplorerState({name}, {self.call}, {self.client!r})"
 
-    def observe(self, observer: Callable[[Event], None]) -> None:
-        """Call ``observer`` with an ``Event`` after each change."""
-        self._observers.append(observer)
-
     def _changed(self, *events: Event) -> None:
-        if Event.IMAGE in events:  # a filter for classes of one image would hide another's
-            displays = self._displays.items()
-            self._displays = {task: replace(old, classes=frozenset()) for task, old in displays}
         other_request = Event.IMAGE in events or Event.CALL in events
         if other_request:
             self.plan = None
-        for event in events:
-            for observer in self._observers:
-                observer(event)
+        super()._changed(*events)
         if other_request:
             self._catch_up()
 
-    # Choices.
+    # Images and results that are chosen.
 
     def choose(self, image: ImageLike, name: str | None = None) -> None:
         """Read another image in the background, in place of one that is still being read.
@@ -136,76 +110,6 @@ class ExplorerState:
         self.source = Source(image, name, "sample")
         self._changed(Event.IMAGE)
 
-    def change(self, **changes: Any) -> None:
-        """Change fields of the call, see ``Call``.
-
-        What does not fit a change gives way: a model of another task, a version that cannot serve
-        the model. A model that is neither a name nor an id is refused and changes nothing.
-
-        Raises:
-            ValueError, TypeError: There is no such field or value.
-        """
-        if "model" in changes or "task" in changes:
-            self.refused = None
-        call = replace(self.call, **changes)
-        if call.model and "model" in changes:
-            try:
-                call = replace(call, model=options.understood(call.model))
-            except ModelNotFoundError as error:
-                # Without its frames, which hold what the user typed.
-                self.refused, call = error.with_traceback(None), self.call
-        task = options.task_of(call.model)
-        if task and task is not call.task:
-            by_model = "model" in changes and "task" not in changes
-            call = replace(call, task=task) if by_model else replace(call, model=None)
-        if call.api_version is ApiVersion.V1:
-            v2 = replace(call, api_version=ApiVersion.V2)
-            without_v1, without_v2 = (options.why_not(self.client, each) for each in (call, v2))
-            if without_v1 and without_v1 != without_v2:  # else V2 would not help
-                call = v2
-        self.call, self._compared = call, None
-        self._changed(Event.CALL)  # also where nothing changed: a control may have to move back
-
-    ask = change  # its name in notebooks of version 0.1
-
-    def show(self, **changes: Any) -> None:
-        """Change fields of the display of the chosen task, see ``Display``; nothing is sent.
-
-        Raises:
-            ValueError: A confidence is not a fraction.
-        """
-        for name in ("confidence", "keypoint_confidence"):
-            if not 0 <= changes.get(name, 0) <= 1:
-                raise ValueError(f"{name} is a fraction from 0 to 1, not {changes[name]!r}.")
-        display = replace(self.display, **changes)
-        if display != self.display:
-            self._displays[self.call.task] = display
-            self._changed(Event.DISPLAY)
-
-    def set_auto(self, *, auto: bool) -> None:
-        """Whether a change of the call runs at once, where no request is billable."""
-        self.auto = auto and not self.spends_credits
-        self._changed(Event.ACTIVITY)
-
-    def set_key(self, api_key: str) -> None:
-        """Use this API key from now on; only the client keeps it. May raise AuthenticationError."""
-        try:
-            self.client = self.client.replace(api_key=api_key)
-        finally:
-            del api_key  # no traceback shows it
-        self.problem = None
-        self.notice = "The API key is set. It is kept only in the memory of this kernel."
-        if self.call.model in hosted.LOCAL_MODELS.values():
-            self.call = replace(self.call, model=None)
-        self._changed(Event.KEY, Event.CALL)
-
-    def remove_key(self) -> None:
-        """Forget the API key; one in the environment or in .env is found again."""
-        self.client = self.client.replace(api_key=None)
-        found = " Another one was found in the environment." if self.client.has_key else ""
-        self.problem, self.notice = None, f"The API key is removed.{found}"
-        self._changed(Event.KEY, Event.CALL)
-
     def pin(self) -> None:
         """Keep the last response as A, to compare later ones with."""
         self.pinned = self.response
@@ -217,11 +121,6 @@ class ExplorerState:
         self._changed(Event.PINNED)
 
     # What follows from the choices.
-
-    @property
-    def display(self) -> Display:
-        """The display settings of the chosen task; each task has its own."""
-        return self._displays[self.call.task]
 
     @property
     def response_display(self) -> Display:
@@ -254,6 +153,34 @@ class ExplorerState:
         return self._pair[1]
 
     @property
+    def sweep(self) -> Sweep | None:
+        """The last sweep of image sizes."""
+        return self.swept.sweep if self.swept else None
+
+    @property
+    def _swept_call(self) -> Call:
+        """What a sweep requests: the call and the threshold, without an image size."""
+        return replace(self.call, image_size=None, confidence=self.display.confidence)
+
+    @property
+    def sweep_changes(self) -> list[str]:
+        """Names of what is not as it was in the last sweep; empty without a sweep."""
+        if self.swept is None:
+            return []
+        return self.swept.changes(self.source, self._swept_call, self.client)
+
+    def compare_sizes(self, step: Step) -> None:
+        """Compare the sweep's result at a size, as A, with its largest, B; nothing is sent."""
+        swept = self.swept
+        if swept is None or self.busy:
+            return
+        a, b = swept.response(step), swept.response(swept.steps[-1])
+        settings = replace(swept.call, image_size=self.call.image_size, confidence=None)
+        changed = self._take_responses(Sent(settings, (a, b)))
+        self.notice = f"A is the sweep's result at {step.name}, B that at its largest size."
+        self._changed(*changed)
+
+    @property
     def code(self) -> tuple[str, str]:
         """Python, and a shell command with curl, that give exactly the last result; no API key."""
         response = self.response
@@ -268,21 +195,9 @@ class ExplorerState:
         return [name for name, _ in counts.most_common(20)]
 
     @property
-    def spends_credits(self) -> bool:
-        """Whether Run sends a hosted request, which the workspace pays for."""
-        return options.is_billable(self.client, self.call)
-
-    @property
     def busy(self) -> bool:
         """Whether a request runs or an image is being read."""
         return self._requests.busy or self._openings.busy
-
-    def why_not(self, version: ApiVersion | None = None) -> str | None:
-        """Why the call cannot be sent (by that version), or None where it can."""
-        if self.refused:
-            return options.reason(self.refused)
-        call = replace(self.call, api_version=version or self.call.api_version)
-        return options.why_not(self.client, call)
 
     @property
     def outdated(self) -> Outdated | None:
@@ -292,7 +207,7 @@ class ExplorerState:
             return None
         if response.source is not self.source:
             return Outdated.IMAGE
-        if response.call != self.call and response is not self._compared:
+        if response.call != self.call and (response, self.call) != self._compared:
             return Outdated.CALL
         if response.client is not self.client:
             return Outdated.KEY
@@ -350,13 +265,11 @@ class ExplorerState:
         source = self._ready()
         if source is None:
             return
-        options: dict[str, Any] = asdict(replace(self.call, confidence=self.display.confidence))
-        del options["image_size"]
-        options |= {"image_sizes": image_sizes, "client": self.client, "image_name": source.title}
+        client, call = self.client, self._swept_call
 
         def job(stop: Stop) -> Outcome:
             step = functools.partial(self._step, stop)
-            return sweep(source.image, **options, on_step=step, stop=stop)
+            return sweep_sizes(client, source, call, image_sizes, on_step=step, stop=stop)
 
         self._start("Sweeping the image size", job)
 
@@ -405,8 +318,8 @@ class ExplorerState:
             case Planned(request):
                 self.plan = request
                 return (Event.PLAN,)
-            case Sweep():
-                self.sweep = outcome
+            case Swept():
+                self.swept = outcome
                 if not stopped:
                     self.notice = "The sweep is finished."
                 return (Event.SWEEP, Event.ACTIVITY)
@@ -430,8 +343,7 @@ class ExplorerState:
         if len(sent.responses) == 1:
             return Event.RESPONSE, Event.ACTIVITY
         self.pinned = sent.responses[0]
-        if self.call == sent.call:  # the settings stay, though B has others
-            self._compared = response
+        self._compared = response, sent.call
         return Event.RESPONSE, Event.PINNED, Event.ACTIVITY
 
     def _catch_up(self) -> None:

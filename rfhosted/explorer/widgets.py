@@ -61,6 +61,8 @@ STYLE = """<style>
   line-height: 0}
 .rfhosted-lit {position: absolute; border: 3px solid #fff; outline: 2px solid #000;
   margin: -4px; padding: 1px; box-shadow: 0 0 0 4000px rgba(0, 0, 0, 0.5)}
+.rfhosted-stale table {opacity: 0.75}
+.rfhosted-stale img {opacity: 0.35; filter: grayscale(1)}
 .rfhosted-list {flex-direction: column; height: auto !important}
 .rfhosted-list .widget-label {text-align: left}
 .rfhosted-list select {width: 100%}

@@ -425,14 +425,54 @@ def test_an_image_is_dropped_or_pasted(open_panel, event):
     expect(panel.whole).to_contain_text("You can also drop an image file")
 
 
-def test_sweep(open_panel, run_axe):
+@pytest.mark.parametrize(("theme", "width"), [("light", 1366), ("dark", 700)])
+def test_sweep(open_panel, run_axe, theme, width):
+    panel = open_panel(theme=theme, width=width, height=1800)
+    panel.unfold()
+    panel.field("Run on every change").uncheck()
+    panel.button("More settings").click()
+    panel.tab("Sweep")
+    panel.button("Sweep the image size").click()
+    plot = panel.page_of_tab.get_by_role("img", name="Plot:")
+    expect(plot).to_be_visible()
+    expect(panel.status).to_contain_text("The sweep is finished")
+    title = "astronaut, local/object-detection, object-detection:"
+    expect(plot).to_have_attribute("alt", re.compile(title))
+    expect(panel.page_of_tab).to_contain_text(title)
+    expect(panel.page_of_tab.get_by_role("cell", name="640 px, 1280 px, original")).to_be_visible()
+    expect(panel.page_of_tab).not_to_contain_text("Changed since this sweep")
+    panel.notebook.screenshot(f"explorer-sweep-{theme}-{width}-fresh")
+    assert run_axe(panel.page, ".rfhosted-panel") == []
+    sent = panel.requests()
+    panel.choose("Task type", "Instance segmentation")
+    expect(panel.page_of_tab).to_contain_text("Changed since this sweep: task.")
+    panel.choose("Task type", "Object detection")
+    expect(panel.page_of_tab).not_to_contain_text("Changed since this sweep")
+    panel.fill("Confidence", "0.5")
+    panel.button("coffee").click()
+    expect(panel.page_of_tab).to_contain_text("Changed since this sweep: image and confidence.")
+    assert float(plot.evaluate("image => getComputedStyle(image).opacity")) < 0.5
+    expect(panel.button("Compare 320 px with 640 px")).to_be_disabled()
+    panel.notebook.screenshot(f"explorer-sweep-{theme}-{width}-stale")
+    assert run_axe(panel.page, ".rfhosted-panel") == []
+    assert panel.requests() == sent
+
+
+def test_sizes_of_a_sweep_are_compared_at_one_click(open_panel):
     panel = open_panel(height=1800)
     panel.tab("Sweep")
     panel.button("Sweep the image size").click()
-    expect(panel.whole.get_by_role("img", name="Plot:")).to_be_visible()
     expect(panel.status).to_contain_text("The sweep is finished")
-    panel.notebook.screenshot("explorer-sweep")
-    assert run_axe(panel.page, ".rfhosted-panel") == []
+    sent = panel.requests()
+    panel.page_of_tab.get_by_role("button", name="Compare 320 px with").click()
+    expect(panel.whole.get_by_role("tab", name="Compare")).to_have_attribute(
+        "aria-selected", "true"
+    )
+    expect(_compared(panel)).to_be_visible()
+    expect(panel.whole.get_by_role("cell", name="320 x 320 pixels")).to_be_visible()
+    expect(panel.field("Image size")).to_have_value("automatic")
+    expect(panel.status).not_to_contain_text("have changed")
+    assert panel.requests() == sent
 
 
 def test_cancel_keeps_the_last_result(open_panel, scripted):

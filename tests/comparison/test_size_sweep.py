@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from rfhosted import AuthenticationError, Client, TooLargeError, sample, sweep
-from rfhosted.comparison.size_sweep import Sweep
+from rfhosted.comparison.sweep_result import Sweep
 from rfhosted.default import default_client
 from rfhosted.transport.connection import Stop
 from support.html_tree import Tree

@@ -140,7 +140,7 @@ def test_buttons(case):
     assert state.pinned is None
     panel.results.compare.versions.click()
     panel.results.compare.half.click()
-    panel.results.sweep.click()
+    panel.results.sweep.start.click()
     assert state.sweep is not None
     panel.request.cancel.click()
     assert state.problem is None
@@ -234,7 +234,7 @@ def test_what_is_not_possible_is_disabled(scripted):
     type_in(request.typed_model, "yolov8n-64")
     assert "yolov8n-640" in request.plan.value
     assert request.run.disabled
-    assert made.panel.results.sweep.disabled
+    assert made.panel.results.sweep.start.disabled
     assert made.panel.results.compare.versions.disabled
     choose(request.fields["model"], "")
     assert made.state.refused is None
@@ -246,7 +246,12 @@ def test_buttons_wait_while_something_runs(scripted):
     scripted.respond(response(delay=2))
     request, results = made.panel.request, made.panel.results
     request.run.click()
-    for button in (request.run, results.compare.versions, results.compare.half, results.sweep):
+    for button in (
+        request.run,
+        results.compare.versions,
+        results.compare.half,
+        results.sweep.start,
+    ):
         assert button.disabled
     assert not request.cancel.disabled
     request.cancel.click()

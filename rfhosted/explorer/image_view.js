@@ -161,13 +161,21 @@ function drawObjects(parent, shown, pixel) {
   }));
 }
 
+// The width of a text in parts of its font size.
+const ruler = document.createElement("canvas").getContext("2d"), widths = new Map();
+ruler.font = "100px sans-serif"; // as in image_view.css
+function width(words) {
+  if (!widths.has(words)) widths.set(words, ruler.measureText(words).width / 100);
+  return widths.get(words);
+}
+
 // Labels at some boxes, of the highest confidence first, none over another.
 function drawLabels(groups, visible, size, many) {
   const taken = [];
   for (const item of [...visible].sort((a, b) => b.confidence - a.confidence)) {
     const { label } = groups.get(item.id), [back, text] = label.children;
     const words = item.name + (many ? "" : item.score);
-    const wide = (0.62 * words.length + 0.4) * size, high = 1.45 * size;
+    const wide = (width(words) + 0.4) * size, high = 1.45 * size;
     const x = Math.max(0, item.box[0]), y = Math.max(0, item.box[1] - high);
     const covers = taken.some(([left, top, width]) =>
       x < left + width && left < x + wide && Math.abs(y - top) < high);
@@ -179,8 +187,7 @@ function drawLabels(groups, visible, size, many) {
     label.dataset.made = made;
     rectangle(back, [x, y, x + wide, y + high]);
     text.textContent = words;
-    const place = { x: x + 0.2 * size, y: y + 1.1 * size, textLength: wide - 0.4 * size,
-      lengthAdjust: "spacingAndGlyphs", "font-size": size };
+    const place = { x: x + 0.2 * size, y: y + 1.1 * size, "font-size": size };
     for (const [name, value] of Object.entries(place)) text.setAttribute(name, value);
   }
 }

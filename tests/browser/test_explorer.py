@@ -247,6 +247,27 @@ def test_an_image_one_can_look_into(open_panel, run_axe, tmp_path):
     assert len(panel.notebook.save()) < 200_000
 
 
+def test_without_anywidget_the_image_is_still(open_notebook, run_axe):
+    without = "import sys\nsys.modules['anywidget'] = None\n"
+    notebook = open_notebook([without + COUNTING + SHOW.format("")], width=1366, height=768)
+    panel = Panel(notebook)
+    panel.wait_for_response()
+    still = panel.whole.locator(".rfhosted-still img")
+    expect(still).to_have_attribute("alt", re.compile("result of object-detection"))
+    panel.whole.evaluate("panel => panel.scrollIntoView()")
+    before = still.bounding_box()
+    assert (before["width"], before["height"]) >= (600, 300)
+    panel.fill("Confidence", "0.99")
+    expect(still).to_have_attribute("alt", re.compile("no objects above 0.99"))
+    assert still.bounding_box() == before
+    panel.button("coffee").click()
+    expect(still).to_have_attribute("alt", re.compile("object-detection"))
+    assert still.bounding_box() == before
+    panel.notebook.screenshot("explorer-still")
+    assert run_axe(panel.page, ".rfhosted-panel") == []
+    assert len(notebook.save()) < 200_000
+
+
 def test_the_image_comes_first_on_a_narrow_page(open_panel):
     panel = open_panel(width=700, height=1200)
     boxes = _boxes(panel)

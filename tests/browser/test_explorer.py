@@ -212,7 +212,7 @@ def test_nothing_jumps(open_panel):
     expect(panel.whole).to_contain_text("Showing confidence >= 0.99")
     still("an empty result")
     panel.button("coffee").click()
-    expect(panel.caption).to_contain_text("local/object-detection")
+    expect(panel.caption).to_contain_text("sent 600 x 400")
     still("another image")
     panel.fill("Path or URL", "no/such/file.jpg")
     expect(panel.whole.get_by_role("alert")).to_contain_text("ImageError")

@@ -334,6 +334,29 @@ def test_nothing_jumps_and_only_the_visible_is_shown(open_view):
     assert view.notebook.complaints == []
 
 
+#: A model that reports no confidences: what is not the view's part is replaced.
+UNSURE = """
+kind = type(prediction)
+kind.filter, kind.draw = (lambda self, **_: self), (lambda self, **_: photo)
+unsure = thing("unsure", (600, 400, 800, 600), confidence=None)
+view.show(objects(unsure, source_image=prediction.source_image, confidence=0.0), settings)
+view.show = lambda *_, **__: None  # the browser alone
+"""
+
+
+def test_a_threshold_does_not_hide_what_has_no_confidence(open_view):
+    view = open_view()
+    assert view.notebook.ask_kernel(UNSURE) == ""
+    expect(view.root).to_have_attribute("data-visible", "1")
+    view.notebook.ask_kernel("slider.value = 0.9")
+    expect(view.root).to_have_attribute("data-state", "preview")
+    expect(view.root).to_have_attribute("data-visible", "1")
+    expect(view.root.locator(".rfhosted-label text")).to_have_text("unsure")
+    view.notebook.page.mouse.move(*view.at(700, 500))
+    expect(view.root.locator(".rfhosted-tip")).to_have_text("unsure")
+    assert view.notebook.complaints == []
+
+
 def test_a_saved_notebook_is_small_and_a_loaded_page_shows_the_image_again(open_view):
     view = open_view()
     assert len(view.notebook.save()) < 50_000

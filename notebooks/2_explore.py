@@ -12,6 +12,9 @@
 # Run the next cell to open the panel. Choose the **task type**, the **API version** and the **image size**, and
 # see the effect. Without an API key the local models run after every change. A request to the hosted API is sent
 # only when you press *Run*.
+#
+# Look into the image: the wheel zooms, a drag pans, the pointer lights up a box and its row of the table, a click
+# isolates the object. The confidence slider needs no request: the image follows at once.
 
 # %%
 import rfhosted

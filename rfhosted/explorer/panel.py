@@ -29,11 +29,15 @@ if TYPE_CHECKING:
     from rfhosted.prediction import Prediction
 
 _WITHOUT_KERNEL = "Run this cell again to use the panel."
-#: Hides what JupyterLab and Notebook 7 say of a widget whose kernel has ended, below the copy.
-_NO_REMARK = (
-    ".jp-OutputArea-child:has(.{name}) + .jp-OutputArea-child:not(:has(.rfhosted-panel))"
-    " {{display: none}}"
-)
+#: Below the copy, JupyterLab and Notebook 7 show a remark where the kernel has ended, or a panel as
+#: it was saved, without its image: neither is shown, and the copy is.
+_COPY_STYLE = """
+.jp-OutputArea-child:has(.{name}) + .jp-OutputArea-child:not(:has(.rfhosted-panel)),
+.jp-OutputArea-child:has(.{name}) + .jp-OutputArea-child:has(.rfhosted-view[data-state=empty])
+  {{display: none}}
+.jp-OutputArea-child:has(+ .jp-OutputArea-child .rfhosted-view[data-state=empty]) .{name}
+  {{display: block}}
+"""
 #: Seconds without a change after which the copy in a saved notebook is updated.
 _QUIET = 0.6
 
@@ -180,7 +184,7 @@ class Explorer:
             shown = fragments.copy(self.result, self.state.response_display)
         return (
             f'<div class="{self._name}">{shown}{fragments.small(_WITHOUT_KERNEL)}</div>'
-            f"<style>{_NO_REMARK.format(name=self._name)}</style>"
+            f"<style>{_COPY_STYLE.format(name=self._name)}</style>"
         )
 
     def _changed(self, event: Event) -> None:

@@ -587,6 +587,26 @@ def test_a_saved_notebook_is_small_and_shows_the_last_image(open_panel):
     panel.notebook.screenshot("explorer-reopened")
 
 
+def test_a_notebook_with_saved_widgets_shows_the_copy(open_panel, lab):
+    plugin = "@jupyter-widgets/jupyterlab-manager:plugin"
+    lab.set(plugin, saveState=True)
+    panel = open_panel()
+    lab.set(plugin, saveState=False)
+    panel.run()
+    panel.notebook.ask_kernel("explorer.save_copy()")
+    saved = panel.notebook.save()
+    assert "widget-state" in saved
+    assert len(saved) < 200_000
+    page = panel.page
+    page.evaluate("window.jupyterapp.serviceManager.sessions.shutdownAll()")
+    panel.notebook.open()
+    page.locator(".rfhosted-view[data-state=empty]").wait_for(state="attached")  # as it was saved
+    copy = page.get_by_role("img", name=re.compile("result of object-detection"))
+    expect(copy).to_be_visible()
+    expect(panel.whole).not_to_be_visible()
+    panel.notebook.screenshot("explorer-saved-widgets")
+
+
 def test_after_a_restart_of_the_kernel_one_line_says_what_to_do(open_panel):
     panel = open_panel()
     line = panel.whole.get_by_text("The kernel was restarted. Run this cell again")

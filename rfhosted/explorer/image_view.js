@@ -229,7 +229,7 @@ function createView(model, store, el) {
   function place() {
     const [, , width, height] = frame();
     fit = Math.min(stage.clientWidth / width, stage.clientHeight / height) || 1;
-    tools.classList.toggle("rfhosted-row", stage.clientWidth - width * fit < 120);
+    tools.classList.toggle("rfhosted-row", stage.clientWidth - width * fit < 160);
     const shownWidth = width * fit * zoom, shownHeight = height * fit * zoom;
     const inside = (offset, room, size) => size <= room ? (room - size) / 2
       : clamp(offset, room - size, 0);

@@ -724,7 +724,7 @@ def test_the_keyboard_reaches_everything(open_panel):
 
 def test_the_screenshot_of_the_readme(open_panel):
     """``pytest tests/browser -k readme`` makes it: notebooks/explorer.jpg is a copy."""
-    panel = open_panel(width=1500, height=1700)
+    panel = open_panel(width=1640, height=1700)
     panel.button("photo_wall").click()
     expect(panel.caption).to_contain_text("10 objects")
     panel.wait_for_response()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 from pathlib import PurePosixPath
@@ -44,7 +45,7 @@ def sample_truth(name: str) -> GroundTruth:
         >>> photo = rfhosted.sample("photo_wall")
         >>> rfhosted.compare(rfhosted.sample_truth("photo_wall"), rfhosted.predict(photo))
     """
-    known = sorted(PurePosixPath(entry["file_name"]).stem for entry in _samples()["images"])
+    known = samples_with_truth()
     if name not in known:
         what = "no ground truth" if name in sample_names() else "no sample"
         raise ValueError(f"There is {what} of that name; there is one of {', '.join(known)}.")
@@ -114,8 +115,11 @@ def coco_truth(
     return GroundTruth.of(source, objects, raw=single, notes=notes)
 
 
-def _samples() -> Any:
-    return json.loads(annotation_file().read_text("utf-8"))
+@functools.cache
+def samples_with_truth() -> tuple[str, ...]:
+    """Names of the samples that have a ground truth."""
+    entries = json.loads(annotation_file().read_text("utf-8"))["images"]
+    return tuple(sorted(PurePosixPath(entry["file_name"]).stem for entry in entries))
 
 
 def _entry(entries: list[Any], wanted: str, path: object) -> dict[str, Any]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from rfhosted.client import Client
+    from rfhosted.prediction.ground_truth import GroundTruth
 
 
 class Choices:
@@ -42,6 +43,8 @@ class Choices:
         self._displays: dict[Task | None, Display] = {
             task: Display(confidence=hosted.default_confidence(task)) for task in (None, *Task)
         }
+        self._truth_file = ""
+        self._truth: tuple[tuple[Source | None, str], GroundTruth | None] | None = None
         self._observers: list[Callable[[Event], None]] = []
 
     def observe(self, observer: Callable[[Event], None]) -> None:
@@ -101,6 +104,26 @@ class Choices:
         if display != self.display:
             self._displays[self.call.task] = display
             self._changed(Event.DISPLAY)
+
+    def set_truth_file(self, path: str) -> None:
+        """Take the ground truth of the images from a COCO file; "" for that of the samples.
+
+        Raises:
+            OSError: The file cannot be read.
+            ValueError: It is no COCO file, or does not have the chosen image.
+        """
+        if path and self.source:
+            options.truth_in(path, self.source)  # or it is said why there is none
+        self._truth_file = path
+        self._changed(Event.TRUTH)
+
+    @property
+    def truth(self) -> GroundTruth | None:
+        """The ground truth of the chosen image; None where there is none."""
+        key = (self.source, self._truth_file)
+        if self._truth is None or self._truth[0] != key:
+            self._truth = key, options.truth_of(self._truth_file, self.source)
+        return self._truth[1]
 
     def set_auto(self, *, auto: bool) -> None:
         """Whether a change of the call runs at once, where no request is billable."""

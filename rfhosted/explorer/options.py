@@ -8,13 +8,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from rfhosted import hosted
+from rfhosted.comparison.annotations import coco_truth, sample_truth, samples_with_truth
 from rfhosted.endpoints.call import Call
 from rfhosted.endpoints.routing import resolve
 from rfhosted.errors import HostedError
 from rfhosted.hosted import ApiVersion, Task
+from rfhosted.images.reading import file_name
 
 if TYPE_CHECKING:
     from rfhosted.client import Client
+    from rfhosted.explorer.settings import Source
+    from rfhosted.prediction.ground_truth import GroundTruth
 
 #: (label, value), as ipywidgets' selections take them. "" is None, which they take for no choice.
 Options: TypeAlias = "list[tuple[str, int | str]]"
@@ -130,3 +134,22 @@ def requested_confidence(call: Call, shown: float) -> float:
     if call.task is Task.SEMANTIC_SEGMENTATION:  # v1's class maps have no confidences to filter by
         return shown if call.api_version is ApiVersion.V1 else 0.0
     return min(_MASK_FLOOR if call.task is Task.INSTANCE_SEGMENTATION else _FLOOR, shown)
+
+
+def truth_in(path: str, source: Source) -> GroundTruth:
+    """The ground truth of an image from a COCO file, see ``coco_truth``."""
+    # What has no file name of its own can only be the one image of the file.
+    name = None if source.kind == "pixels" else file_name(source.name)
+    return coco_truth(path, source.image, name=name)
+
+
+def truth_of(path: str, source: Source | None) -> GroundTruth | None:
+    """The ground truth of an image: from a COCO file, or that of a sample; None without one."""
+    if source is None:
+        return None
+    with suppress(OSError, ValueError):
+        if path:
+            return truth_in(path, source)
+    if source.kind == "sample" and source.name in samples_with_truth():
+        return sample_truth(source.name)
+    return None

@@ -71,17 +71,24 @@ class ImagePicker(Controls):
                 widgets.HBox([self.samples, self.path, self.next], layout=WRAPPED),
             ]
         )
+        self.truth = text_field(
+            "Ground truth",
+            "annotations.json, then Enter",
+            "A COCO annotation file on the kernel's computer; it adds the tab Precision and recall",
+        )
         self.more = column(
             fragments.heading("Image"),
             self.upload,
             self.chosen,
             fragments.small(fragments.UPLOAD_HINT),
             fragments.scripted(fragments.DROP_HINT),
+            self.truth,
         )
         self.path.options = tuple(images_in("."))
         self.on(self.samples, self._take_sample)
         self.on(self.path, self._take_path)
         self.on(self.upload, self._take_upload)
+        self.on(self.truth, lambda path: state.set_truth_file(path.strip().strip("\"'")))
         show_when(shown=False, widget=self.next)
 
     def _take_sample(self, name: str | None) -> None:

@@ -10,6 +10,7 @@ from rfhosted.explorer import fragments
 from rfhosted.explorer.compare_tab import CompareTab
 from rfhosted.explorer.settings import Event
 from rfhosted.explorer.sweep_tab import SweepTab
+from rfhosted.explorer.truth_tab import TRUTH_TAB, TruthTab
 from rfhosted.explorer.widgets import Controls, set_value
 
 if TYPE_CHECKING:
@@ -31,8 +32,9 @@ class Results(Controls):
         self.pages = {name: widgets.HTML() for name in TABS[:4]}
         self.compare = CompareTab(state)
         self.sweep = SweepTab(state, lambda: self.open("Compare"))
-        children = [*self.pages.values(), self.compare.widget, self.sweep.widget]
-        self.tabs = widgets.Tab(children, titles=TABS, selected_index=0)
+        self.truth = TruthTab(state)
+        self._always = (*self.pages.values(), self.compare.widget, self.sweep.widget)
+        self.tabs = widgets.Tab(self._always, titles=TABS, selected_index=0)
         self.on(self.tabs, lambda _: self._refresh_page(), "selected_index")
         self.refresh(Event.ACTIVITY)
         self._refresh_page()
@@ -42,6 +44,8 @@ class Results(Controls):
         state = self.state
         if event is Event.PLAN:
             return
+        if event in (Event.IMAGE, Event.TRUTH):
+            self._refresh_tabs()
         if event not in (Event.PINNED, Event.SWEEP):
             set_value(self.status, fragments.status(state))
         if event not in (Event.ACTIVITY, Event.CALL, Event.IMAGE):
@@ -53,17 +57,31 @@ class Results(Controls):
     @property
     def opened(self) -> str:
         """The name of the open tab."""
-        return TABS[self.tabs.selected_index or 0]
+        return str(self.tabs.titles[self.tabs.selected_index or 0])
 
     def open(self, name: str) -> None:
         """Open a tab."""
-        self.tabs.selected_index = TABS.index(name)
+        self.tabs.selected_index = self.tabs.titles.index(name)
+
+    def _refresh_tabs(self) -> None:
+        """Only an image with a ground truth has the tab of it."""
+        wanted = (*TABS, TRUTH_TAB) if self.state.truth else TABS
+        if self.tabs.titles == wanted:
+            return
+        opened = self.opened if self.opened in wanted else TABS[0]
+        with self.quietly():
+            self.tabs.selected_index = 0  # one that is there, whatever goes
+            truth = (self.truth.widget,) if len(wanted) > len(TABS) else ()
+            self.tabs.children, self.tabs.titles = (*self._always, *truth), wanted
+            self.open(opened)
+        self._refresh_page()
 
     def _refresh_page(self) -> None:
         for name, page in self.pages.items():  # what is not seen is neither kept nor sent
             set_value(page, self._page(name) if name == self.opened else "")
         self.compare.refresh_page(shown=self.opened == "Compare")
         self.sweep.refresh_page(shown=self.opened == "Sweep")
+        self.truth.refresh_page(shown=self.opened == TRUTH_TAB)
 
     def _page(self, name: str) -> str:
         state = self.state

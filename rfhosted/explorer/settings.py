@@ -42,6 +42,7 @@ class Event(StrEnum):
     PINNED = auto()
     SWEEP = auto()
     KEY = auto()
+    TRUTH = auto()
 
 
 class Outdated(StrEnum):

@@ -38,7 +38,7 @@ class SweepTab(Controls):
         self._swept: Swept | None = None
         self._shown = ""  # the sweep as HTML: its plot is drawn once
         self.widget = widgets.VBox(
-            [widgets.HBox([self.start]), self.note, self.stale, self.page, self.sizes]
+            [widgets.HBox([self.start]), self.note, self.stale, self.sizes, self.page]
         )
 
     def refresh_buttons(self) -> None:

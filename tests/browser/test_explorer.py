@@ -496,6 +496,32 @@ def test_sizes_of_a_sweep_are_compared_at_one_click(open_panel):
     assert panel.requests() == sent
 
 
+@pytest.mark.parametrize(("theme", "width"), [("light", 1366), ("dark", 700)])
+def test_precision_and_recall_follow_the_threshold(open_panel, run_axe, theme, width):
+    panel = open_panel(theme=theme, width=width, height=2000)
+    tab = panel.whole.get_by_role("tab", name="Precision and recall")
+    expect(tab).to_have_count(0)
+    panel.button("photo_wall").click()
+    expect(panel.caption).to_contain_text("10 objects")
+    tab.click()
+    plot = panel.page_of_tab.get_by_role("img", name="Plot:")
+    expect(plot).to_have_attribute("alt", re.compile("At confidence 0.40"))
+    entries = panel.field("Missed and invented").get_by_role("option")
+    before, sent = entries.count(), panel.requests()
+    panel.fill("Confidence", "0.8")
+    expect(plot).to_have_attribute("alt", re.compile("At confidence 0.80"))
+    assert entries.count() != before
+    expect(entries.first).to_contain_text("missed")
+    panel.field("Missed and invented").focus()
+    panel.page.keyboard.press("ArrowDown")
+    expect(panel.page_of_tab.locator(".rfhosted-lit")).to_have_count(1)
+    panel.notebook.screenshot(f"explorer-truth-{theme}-{width}")
+    assert panel.requests() == sent
+    assert run_axe(panel.page, ".rfhosted-panel") == []
+    panel.button("cat").click()
+    expect(tab).to_have_count(0)
+
+
 def test_cancel_keeps_the_last_result(open_panel, scripted):
     found = b'{"predictions": [{"x": 9, "y": 9, "width": 9, "height": 9, "confidence": 0.9,'
     found += b'"class": "bolt"}], "image": {"width": 512, "height": 512}, "time": 0.01}'

@@ -6,12 +6,13 @@ import math
 import numbers
 import time
 from typing import TYPE_CHECKING, Any, NoReturn
+from urllib.parse import urlsplit
 
 from rfhosted import hosted
 from rfhosted.endpoints import embedded, image_tasks, model_info
 from rfhosted.endpoints.call import Call, Prepared, Route
 from rfhosted.endpoints.routing import address_of, check_region, checked_base_url, find_route
-from rfhosted.errors import AuthenticationError
+from rfhosted.errors import AuthenticationError, UnreachableError
 from rfhosted.hosted import ApiVersion, Region, Task
 from rfhosted.images import sources
 from rfhosted.images.reading import bare
@@ -281,9 +282,14 @@ class Client:
         route, upload, source_image = prepared.route, prepared.upload, prepared.source_image
         # The embedded server has a key of its own, and must not see another.
         key = embedded.key() if route.is_local else self._key
-        reply = self.transport.send(
-            prepared.request, key, timeout=self.timeout, retries=self.retries, stop=stop
-        )
+        try:
+            reply = self.transport.send(
+                prepared.request, key, timeout=self.timeout, retries=self.retries, stop=stop
+            )
+        except UnreachableError as error:
+            if route.is_local and not (stop and stop()):
+                raise _local_trouble(error, prepared.request.url) from None
+            raise
         began = time.perf_counter()
         raw = reply.json()
         parsed = image_tasks.parse(
@@ -370,4 +376,13 @@ def _refuse_lost_key() -> NoReturn:
     raise AuthenticationError(
         "This client was pickled, which leaves out its API key, and no key was found here",
         advice="Set ROBOFLOW_API_KEY in the worker, or make a new Client there.",
+    )
+
+
+def _local_trouble(error: UnreachableError, url: str) -> UnreachableError:
+    """The error of a local server that does not respond in time: no network takes part in that."""
+    return UnreachableError(
+        error.message.replace(urlsplit(url).netloc, "the local server"),
+        advice="The local model needs more time: pass a larger timeout= to Client, or a smaller"
+        " image_size.",
     )

@@ -12,7 +12,7 @@ import pytest
 import responses
 from PIL import Image
 
-from rfhosted import Client, errors, hosted
+from rfhosted import Client, UnreachableError, errors, hosted, sample
 from rfhosted.endpoints.call import Call
 from rfhosted.hosted import Task
 from support.recordings import recordings
@@ -438,3 +438,13 @@ def test_earlier_names_of_fields_are_kept(scripted, images) -> None:
     prediction = client(scripted).predict(images / "one.jpg", "a/1")
     assert prediction.picture is prediction.source_image
     assert prediction.found is prediction.objects
+
+
+def test_a_local_model_that_needs_more_time_is_no_matter_of_the_network() -> None:
+    client = Client(timeout=0.001)
+    with pytest.raises(UnreachableError) as caught:
+        client.predict(sample("photo_wall"), image_size="original")
+    assert "local server" in str(caught.value)
+    assert "127.0.0.1" not in str(caught.value)
+    assert "timeout=" in caught.value.advice
+    assert "network" not in str(caught.value)

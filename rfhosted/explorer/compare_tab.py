@@ -72,7 +72,7 @@ class CompareTab(Controls):
         if state.why_not():
             return fragments.small("There are no two results to compare yet.")
         if state.response is None:
-            return fragments.small(fragments.NOTHING_YET)
+            return fragments.nothing_yet(state)
         return fragments.small(
             "A is pinned. Change a setting and press Run to get B."
             if state.pinned

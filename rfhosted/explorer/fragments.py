@@ -18,6 +18,7 @@ from rfhosted.hosted import ApiVersion, Task
 from rfhosted.images.samples import sample
 from rfhosted.images.sources import load
 from rfhosted.images.upload import scaled
+from rfhosted.prediction.hints import tiling_hint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,13 +45,16 @@ ABOUT_VERSIONS = (
     f" {hosted.REQUEST_LIMITS[ApiVersion.V2] // 1_000_000} MB on V2 and"
     f" {hosted.REQUEST_LIMITS[ApiVersion.V1] // 1_000_000} MB on v1."
 )
+_KEYS_PAGE, _PRICES_PAGE = "https://app.roboflow.com/settings/api", "https://roboflow.com/pricing"
+_CROWDED = "Many or small objects: tiling may find more of them."
 NOTHING_YET = "No result yet. Choose an image and press Run."
 _THUMBNAIL = 64  # pixels, longest side
 _LONGEST_TEXT, _LONGEST_LIST, _JSON_LIMIT, _TABLE_LIMIT = 80, 12, 12_000, 50
+#: What changed since the result, and what Run would do about it.
 _OUTDATED = {
-    Outdated.IMAGE: "The image has changed. Press Run to send it.",
-    Outdated.CALL: "The settings have changed. Press Run to apply them.",
-    Outdated.KEY: "The API key has changed. Press Run to use it.",
+    Outdated.IMAGE: ("The image has changed.", "Press Run to send it."),
+    Outdated.CALL: ("The settings have changed.", "Press Run to apply them."),
+    Outdated.KEY: ("The API key has changed.", "Press Run to use it."),
 }
 
 
@@ -67,6 +71,11 @@ def small(text: str) -> str:
 def scripted(text: str) -> str:
     """A remark on what works only with the script in the page."""
     return f'<div class="rfhosted-scripted">{small(text)}</div>'
+
+
+def nothing_yet(state: ExplorerState) -> str:
+    """That there is no result; how to get one is not said where none can be had."""
+    return small("No result yet." if state.why_not() else NOTHING_YET)
 
 
 def warning(text: str) -> str:
@@ -126,10 +135,17 @@ def _threshold(prediction: Prediction, display: Display) -> str:
 
 
 def key_line(client: Client) -> str:
-    """Whether there is an API key, and what happens without one."""
-    if client.has_key:
-        return "API key: set."
-    return "API key: not set." + (" Using the local models." if client.is_local else "")
+    """Whether there is an API key; where one comes from, and what a hosted request costs."""
+    state = "set." if client.has_key else "not set."
+    local = " Using the local models." if client.is_local else ""
+    key, price = (
+        f'<a href="{url}" target="_blank" rel="noopener">{text}</a>'
+        for url, text in ((_KEYS_PAGE, "Your API keys"), (_PRICES_PAGE, "Prices"))
+    )
+    about = (
+        f"{key} are in the settings of your workspace. Hosted requests spend its credits: {price}."
+    )
+    return f"{small(f'API key: {state}{local}')}<div>{about}</div>"
 
 
 def plan(state: ExplorerState) -> str:
@@ -165,29 +181,31 @@ def status(state: ExplorerState) -> str:
         lines.append(f"{bar} {done} of {total}")
     outdated = None if state.busy else state.outdated
     if outdated and state.response:
-        sentence = _OUTDATED.get(outdated) or _too_low(state.response.prediction, state.display)
-        lines.append(warning(sentence))
+        known = _OUTDATED.get(outdated)
+        what, then = known or _too_low(state.response.prediction, state.display)
+        lines.append(warning(what if state.why_not() else f"{what} {then}"))
+    elif state.result and not state.busy and (hint := tiling_hint(state.truth or state.result)):
+        lines.append(f"<details><summary>{_CROWDED}</summary>{small(hint)}</details>")
     return (
         f'<div role="status" aria-live="polite" data-outdated="{outdated or ""}" tabindex="0">'
         f"{''.join(lines)}</div>"
     )
 
 
-def _too_low(prediction: Prediction, display: Display) -> str:
+def _too_low(prediction: Prediction, display: Display) -> tuple[str, str]:
+    shown = f"{display.confidence:.2f}"
     if not prediction.has_confidences:
-        return (
-            f"v1 does not report confidences of class maps. Run again to apply confidence"
-            f" {display.confidence:.2f}."
-        )
-    return (
-        f"The last request used confidence {prediction.confidence:.2f}. Run again to see"
-        f" detections down to {display.confidence:.2f}."
-    )
+        what = "v1 does not report confidences of class maps."
+        return what, f"Run again to apply confidence {shown}."
+    what = f"The last request used confidence {prediction.confidence:.2f}."
+    return what, f"Run again to see detections down to {shown}."
 
 
 def _problem(error: Exception) -> str:
-    advice = error.advice if isinstance(error, HostedError) else "Correct it and run again."
-    message = str(error).removesuffix(advice).strip() or type(error).__name__
+    advice, message = "Correct it and run again.", str(error)
+    if isinstance(error, HostedError):
+        advice, message = options.advice(error), message.removesuffix(error.advice)
+    message = message.strip() or type(error).__name__
     style = "border:2px solid #D55E00;padding:6px 10px;margin:4px 0;line-height:1.3"
     return (
         f'<div role="alert" style="{style}">'

@@ -11,7 +11,7 @@ from rfhosted import hosted
 from rfhosted.comparison.annotations import coco_truth, sample_truth, samples_with_truth
 from rfhosted.endpoints.call import Call
 from rfhosted.endpoints.routing import resolve
-from rfhosted.errors import HostedError
+from rfhosted.errors import AuthenticationError, HostedError
 from rfhosted.hosted import ApiVersion, Task
 from rfhosted.images.reading import file_name
 
@@ -107,8 +107,20 @@ def why_not(client: Client, call: Call) -> str | None:
 def reason(error: Exception) -> str:
     """What is wrong and what to do, for a request that was not sent yet."""
     if isinstance(error, HostedError):
-        return f"{error.message.removesuffix('; nothing was sent')}. {error.advice}"
+        return f"{error.message.removesuffix('; nothing was sent')}. {advice(error)}"
     return str(error)
+
+
+def advice(error: HostedError) -> str:
+    """The next step in the panel, where a key is typed into a field."""
+    if not isinstance(error, AuthenticationError):
+        return error.advice
+    if error.status is None:
+        return "Enter an API key under More settings, or choose a local model."
+    return (
+        "Check the API key and enter it again under More settings; a rejected key stays rejected"
+        " for a minute."
+    )
 
 
 def default_model(client: Client, call: Call) -> str:

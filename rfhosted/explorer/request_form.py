@@ -246,7 +246,7 @@ class RequestForm(Controls):
         self.fields["api_version"].disabled = bool(no_v1)
         unavailable = f"v1 is not available: {no_v1}"
         self.no_v1.value = fragments.small(unavailable if no_v1 else fragments.ABOUT_VERSIONS)
-        self.key_line.value = fragments.small(fragments.key_line(state.client))
+        self.key_line.value = fragments.key_line(state.client)
 
     def _refresh_run(self) -> None:
         state = self.state

@@ -87,7 +87,7 @@ class Results(Controls):
         state = self.state
         result, response = state.result, state.response
         if result is None or response is None:
-            return fragments.small(fragments.NOTHING_YET)
+            return fragments.nothing_yet(state)
         made: dict[str, Callable[[], str]] = {
             "Table": lambda: fragments.table(result, self._view.ids if self._view else ()),
             "Time": lambda: fragments.timing(result, response.source),

@@ -63,6 +63,4 @@ class TruthTab(Controls):
 
 
 def _curve_html(curve: PrecisionRecallCurve, threshold: float) -> str:
-    point = curve.at(threshold)
-    plot = curve.plot(threshold=threshold)._repr_html_()
-    return html.scrolling(f"{fragments.small(point.words())}{plot}", TRUTH_TAB)
+    return html.scrolling(curve.plot(threshold=threshold)._repr_html_(), TRUTH_TAB)

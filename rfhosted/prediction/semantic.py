@@ -154,4 +154,4 @@ class SemanticPrediction(Prediction):
             return self._nothing("nothing but background")
         named = [f"{short_name(row['class_name'])} {percent(row['share'])}" for row in rows[:5]]
         more = ["…"] if len(rows) > 5 else []
-        return f"{counted(len(rows), 'class', 'classes')}: {', '.join(named + more)}"
+        return f"{counted(len(rows), 'class', 'classes')}: {', '.join(named + more)} of the pixels"

@@ -76,7 +76,7 @@ def test_the_task_of_a_model(name, task):
     [
         ("local", None, Task.OBJECT_DETECTION, V1, None),
         ("local", "yolov8n-640", Task.OBJECT_DETECTION, V2, None),  # a local stand-in
-        ("local", "mine/3", Task.OBJECT_DETECTION, V2, "api_key="),
+        ("local", "mine/3", Task.OBJECT_DETECTION, V2, "under More settings"),
         ("local", "local/dogs", None, V2, "local/object-detection"),
         ("local", "yolov8n-64", None, V2, "yolov8n-640"),
         ("keyed", None, Task.SEMANTIC_SEGMENTATION, V2, None),

@@ -64,13 +64,27 @@ sweep
 sweep.compare(320, "original")
 
 # %% [markdown]
+# ## Many small objects
+#
+# "running_cats" has 24 small cats. A model scales the whole image to its input size, and small objects get lost:
+
+# %%
+for name in ("boats", "running_cats"):
+    found = rfhosted.predict(rfhosted.sample(name))
+    print(name, "|", rfhosted.compare(rfhosted.sample_truth(name), found).summary())
+
+# %% [markdown]
+# What helps is called **tiling**: parts of the image are sent one by one. Each part is a request. The panel
+# explains it below a crowded image.
+
+# %% [markdown]
 # ## Things to try
 #
 # - Move *Confidence*: the image is drawn again, and no request is sent. Change *Overlap*: this needs a new request.
-# - *Compare*: press *v1 against V2*. Or press *Pin as A*, change a setting, run again, and see what only A or only
-#   B detected.
+# - *Compare*: press *Compare v1 with V2*. Or press *Pin as A*, change a setting and run again. Flip between A and B,
+#   and choose a line of the list to see its box.
+# - *Precision and recall*: this tab is there where the image has a ground truth. Move *Confidence* and see what is
+#   missed and what is invented.
 # - *Sweep*: send an image of your own at four sizes. How small can it be before the result changes?
-# - `rfhosted.sample("running_cats")` has 24 small cats. How many does the model find in the whole image, and how
-#   many in a part of it? (`rfhosted.prediction.hints.TILING` says what this is called and what it costs.)
 # - Your own image: enter a path or a URL, or upload a file. Your own key: type it into *API key* and press Enter.
 #   It stays in the kernel's memory and is not saved.

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 
 import pytest
+from ipywidgets.embed import dependency_state
 
+from rfhosted.explorer import Explorer
 from rfhosted.explorer.result_tabs import TABS
 from rfhosted.explorer.truth_tab import TRUTH_TAB
+from support.explored import explored
 from support.panels import page, shown, type_in
 
 
@@ -78,3 +81,14 @@ def test_results_without_boxes_are_no_error():
     made.state.run()
     made.panel.results.open(TRUTH_TAB)
     assert "classification" in page(made.panel)
+
+
+def test_a_saved_panel_with_the_tab_open_is_small():
+    made = explored(model=None, picture="photo_wall")
+    explorer = Explorer(made.state)
+    made.state.show(confidence=0.1)
+    made.state.run()
+    explorer.panel.results.open(TRUTH_TAB)
+    saved = json.dumps(dependency_state(explorer.panel.widget, drop_defaults=True))
+    assert len(explorer.panel.results.truth.view.list.options) > 10
+    assert len(saved) + len(json.dumps(explorer._copy())) < 200_000

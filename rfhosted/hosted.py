@@ -13,7 +13,7 @@ import json
 import re
 from enum import StrEnum
 from importlib import resources
-from typing import Literal, Self, TypeAlias
+from typing import Literal, NamedTuple, Self, TypeAlias
 from urllib.parse import urlsplit
 
 
@@ -40,6 +40,8 @@ class Task(_Choice):
     INSTANCE_SEGMENTATION = "instance-segmentation"
     SEMANTIC_SEGMENTATION = "semantic-segmentation"
     KEYPOINT_DETECTION = "keypoint-detection"
+    #: The result of prompted models that write; ``predict`` does not take it.
+    TEXT = "text"
 
 
 class ApiVersion(_Choice):
@@ -66,6 +68,9 @@ TaskName: TypeAlias = Literal[
 ]
 VersionName: TypeAlias = Literal["v1", "v2"]
 RegionName: TypeAlias = Literal["us", "eu"]
+
+#: The tasks of ``predict``: an image and nothing else goes to the model.
+IMAGE_TASKS: tuple[Task, ...] = tuple(task for task in Task if task is not Task.TEXT)
 
 #: One host for each task. Keypoint detection has no host of its own on v1.
 V1_HOSTS = {
@@ -120,7 +125,7 @@ DEFAULT_MODELS = {
 
 #: First segment of the ids of models that ship with this package.
 LOCAL_WORKSPACE = "local"
-LOCAL_MODELS = {task: f"{LOCAL_WORKSPACE}/{task}" for task in Task}
+LOCAL_MODELS = {task: f"{LOCAL_WORKSPACE}/{task}" for task in IMAGE_TASKS}
 
 #: The COCO person skeleton, by slot: what a public key-point model answers.
 COCO_KEY_POINTS = (
@@ -146,6 +151,41 @@ V2_ONLY_PROJECTS = frozenset(
         *("sam3", "sam3-3d-objects", "smolvlm2", "trocr", "yolo_world"),
     )
 )
+
+
+class PromptedModel(NamedTuple):
+    """Where a prompted model runs, and by which verb (a method of ``Client``)."""
+
+    title: str
+    verb: str
+    v1: bool = False
+    v2: bool = True
+
+
+#: The prompted models by family: the part of the name before a version.
+#: Those on neither version run on a server of your own (``base_url``). Sources: docs.roboflow.com,
+#: models/supported-models; the routes of the open-source server 1.8.3.
+PROMPTED_MODELS = {
+    "sam3": PromptedModel("SAM 3", "segment"),
+    "sam2": PromptedModel("SAM 2", "segment"),
+    "yolo-world": PromptedModel("YOLO-World", "detect", v1=True),
+    "clip": PromptedModel("CLIP", "classify", v1=True),
+    "florence-2": PromptedModel("Florence-2", "ask"),
+    "paligemma": PromptedModel("PaliGemma 2", "ask"),
+    "qwen-vl": PromptedModel("Qwen-VL", "ask"),
+    "pp-ocr": PromptedModel("PP-OCR", "read", v1=True),
+    "easy-ocr": PromptedModel("EasyOCR", "read", v1=True),
+    "doctr": PromptedModel("DocTR", "read", v1=True),
+    "trocr": PromptedModel("TrOCR", "read", v1=True),
+    "moondream2": PromptedModel("Moondream2", "ask", v2=False),
+    "smolvlm2": PromptedModel("SmolVLM2", "ask", v2=False),
+    "grounding-dino": PromptedModel("Grounding DINO", "detect", v2=False),
+    "sam3-fine-tuned": PromptedModel("SAM 3, fine-tuned", "segment", v2=False),
+}
+#: Least timeout in seconds for these models where the user set none: a cold start is long.
+PROMPTED_TIMEOUT = 180.0
+#: Statuses after which a prompted request is sent again: the server did not begin to work on it.
+RETRIED_PROMPTED = frozenset({429, 503})
 
 #: Latencies that the documentation gives, in milliseconds: V2 E2E, V2 Exec, v1 E2E, v1 Exec.
 PUBLISHED_LATENCIES = {
@@ -208,7 +248,7 @@ def task_of(model_id: str) -> Task | None:
     """
     workspace, _, slug = model_id.partition("/")
     if workspace == LOCAL_WORKSPACE:
-        return Task(slug) if slug in set(Task) else None
+        return Task(slug) if slug in IMAGE_TASKS else None
     if workspace == "yolo26-pretrains" and slug.endswith("-sem"):
         return Task.SEMANTIC_SEGMENTATION
     if workspace == "microsoft" and slug.startswith("coco-pose-detection"):

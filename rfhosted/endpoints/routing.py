@@ -97,7 +97,7 @@ def _hosted_route(
     if task is None:
         raise UnsupportedError(
             f"v1 has one host for each task, and the task of {name!r} is not known{_NOTHING_SENT}",
-            advice=f"Pass task=, one of {', '.join(Task)}, or use api_version='v2'.",
+            advice=f"Pass task=, one of {', '.join(hosted.IMAGE_TASKS)}, or use api_version='v2'.",
         )
     return Route(model_id, name, task, version, hosted.V1_HOSTS[task])
 

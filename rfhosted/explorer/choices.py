@@ -41,7 +41,8 @@ class Choices:
         self.notice = ""
         self.auto = client.is_local
         self._displays: dict[Task | None, Display] = {
-            task: Display(confidence=hosted.default_confidence(task)) for task in (None, *Task)
+            task: Display(confidence=hosted.default_confidence(task))
+            for task in (None, *hosted.IMAGE_TASKS)
         }
         self._truth_file = ""
         self._truth: tuple[tuple[Source | None, str], GroundTruth | None] | None = None

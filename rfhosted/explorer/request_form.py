@@ -32,7 +32,7 @@ from rfhosted.images.sources import is_url
 if TYPE_CHECKING:
     from rfhosted.explorer.state import ExplorerState
 
-_TASKS = [(task.replace("-", " ").capitalize(), task) for task in Task]
+_TASKS = [(task.replace("-", " ").capitalize(), task) for task in hosted.IMAGE_TASKS]
 _VERSIONS = [("V2 (recommended)", ApiVersion.V2), ("v1 (legacy)", ApiVersion.V1)]
 #: The option that stands for a typed model that was refused.
 _REFUSED = "?"

@@ -24,7 +24,10 @@ PART_NAME = "file"  # the server accepts no other
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One HTTP request as a plain value; the key is not in it."""
+    """One HTTP request as a plain value; the key is not in it.
+
+    ``retried`` names the statuses after which it may be sent again; None for the usual ones.
+    """
 
     url: str
     params: dict[str, str] = field(default_factory=dict)
@@ -33,6 +36,7 @@ class Request:
     key_in_header: bool = False
     api_version: ApiVersion = ApiVersion.V2
     method: str = "POST"
+    retried: frozenset[int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

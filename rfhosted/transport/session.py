@@ -121,7 +121,7 @@ class Transport:
             if isinstance(outcome, Reply) and outcome.status == 200:
                 return replace(outcome, retries=tuple(failed))
             failed.append(outcome.reason if isinstance(outcome, Failure) else str(outcome.status))
-            pause = _pause(outcome, failed)
+            pause = _pause(outcome, failed, request.retried)
             if not left or pause is None or time.monotonic() + pause >= give_up or stop():
                 break
             stop.wait(pause)
@@ -279,13 +279,15 @@ def _pieces(raw: Any, attempt: Try, most: int) -> Iterator[bytes]:
     attempt.check()  # a socket that was shut looks like the end of a body
 
 
-def _pause(outcome: Reply | Failure, failed: list[str]) -> float | None:
+def _pause(
+    outcome: Reply | Failure, failed: list[str], retried: frozenset[int] | None
+) -> float | None:
     """Seconds to wait before another try; None for no other try."""
     if isinstance(outcome, Failure):
         wanted, again = None, outcome.again
     else:
         wanted = _retry_after(outcome)
-        again = outcome.status in _RETRIED and failed.count("502") <= 1
+        again = outcome.status in (retried or _RETRIED) and failed.count("502") <= 1
     if not again or (wanted or 0) > _LONGEST_PAUSE:
         return None
     doubled = min(_LONGEST_BACKOFF, _FIRST_BACKOFF * 2 ** (len(failed) - 1))

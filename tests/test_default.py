@@ -8,9 +8,9 @@ import typing
 import pytest
 
 import rfhosted
-from rfhosted import Client, Task
+from rfhosted import Client
 from rfhosted.default import default_client
-from rfhosted.hosted import ApiVersion, Region, RegionName, TaskName, VersionName
+from rfhosted.hosted import IMAGE_TASKS, ApiVersion, Region, RegionName, TaskName, VersionName
 
 FUNCTIONS = ["predict", "compare", "sweep", "benchmark", "explore", "sample", "sample_names"]
 
@@ -35,11 +35,15 @@ def test_every_function_names_and_documents_its_arguments(name) -> None:
 
 @pytest.mark.parametrize("name", ["predict", "sweep", "benchmark"])
 def test_the_tasks_are_in_the_help(name) -> None:
-    assert [task for task in Task if task not in getattr(rfhosted, name).__doc__] == []
+    assert [task for task in IMAGE_TASKS if task not in getattr(rfhosted, name).__doc__] == []
 
 
 def test_names_as_text_are_those_of_the_enums() -> None:
-    for names, choices in ((TaskName, Task), (VersionName, ApiVersion), (RegionName, Region)):
+    for names, choices in (
+        (TaskName, IMAGE_TASKS),
+        (VersionName, ApiVersion),
+        (RegionName, Region),
+    ):
         assert typing.get_args(names) == tuple(choices)
 
 

@@ -98,7 +98,7 @@ def test_errors_are_those_of_the_code() -> None:
 
 def test_tasks_are_those_of_the_code() -> None:
     rows = table("Five tasks, two versions")
-    assert [code(task)[0] for task, *_ in rows] == list(hosted.Task)
+    assert [code(task)[0] for task, *_ in rows] == list(hosted.IMAGE_TASKS)
     for name, attributes, v1, v2, local in rows:
         (task,) = code(name)
         assert hosted.V1_HOSTS[task] == f"https://{v1}"

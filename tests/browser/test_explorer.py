@@ -14,7 +14,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from browser.looking import download, look_into
 from browser.test_image_view import MEASURE
-from rfhosted import Task
+from rfhosted.hosted import IMAGE_TASKS
 from rfhosted.images.samples import sample
 from support.recordings import IMAGES
 from support.scripted import Response
@@ -129,7 +129,7 @@ def open_panel(open_notebook):
 def test_five_tasks(open_panel, run_axe, theme, width):
     panel = open_panel(theme=theme, width=width, height=1500)
     panel.run()
-    for task in Task:
+    for task in IMAGE_TASKS:
         panel.choose("Task type", task.replace("-", " ").capitalize())
         expect(panel.image).to_have_attribute("alt", re.compile(f"result of {task}"))
         panel.wait_for_response()

@@ -15,7 +15,7 @@ from PIL import Image
 
 from rfhosted import UnexpectedAnswerError
 from rfhosted.endpoints.image_tasks import parse
-from rfhosted.hosted import Task
+from rfhosted.hosted import IMAGE_TASKS, Task
 from rfhosted.outputs.masks import crop
 from rfhosted.outputs.values import Detection, Polygon, Ranking, Rle
 from support.recordings import recordings
@@ -28,7 +28,7 @@ RESPONSES = [
     and "/predictions" not in r.name
     and not r.name.startswith("service/")
 ]
-TASKS = {task: task for task in map(str, Task)} | {
+TASKS = {task: task for task in map(str, IMAGE_TASKS)} | {
     "multi-label-classification": "classification",
     "errors": "object-detection",
 }

@@ -15,10 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from rfhosted import Call, Client, Task, local, sample
+from rfhosted import Call, Client, local, sample
 from rfhosted.explorer.code_export import LOCAL_ADDRESS, curl_command, python_code
 from rfhosted.explorer.code_export import _text as literal
 from rfhosted.explorer.settings import Source
+from rfhosted.hosted import IMAGE_TASKS
 from support.exported import SAMPLES, lasting, lasting_part, needs_curl, python, shell
 from support.scripted import Response
 
@@ -44,7 +45,7 @@ def prepared(client, name, kind="file", image=None, **fields):
 
 @needs_curl
 @pytest.mark.parametrize("version", ["v1", "v2"])
-@pytest.mark.parametrize("task", Task)
+@pytest.mark.parametrize("task", IMAGE_TASKS)
 def test_a_file_that_is_sent_as_it_is(task, version, server):
     client = Client()
     source, request = prepared(
@@ -64,7 +65,7 @@ def test_a_file_that_is_sent_as_it_is(task, version, server):
 
 @needs_curl
 @pytest.mark.parametrize("version", [pytest.param("v1", marks=pytest.mark.slow), "v2"])
-@pytest.mark.parametrize("task", Task)
+@pytest.mark.parametrize("task", IMAGE_TASKS)
 def test_an_image_that_is_scaled_first(task, version, server):
     client, filters = Client(), {"confidence": 0.2, "classes": None}
     source, request = prepared(

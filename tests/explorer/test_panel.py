@@ -14,7 +14,7 @@ from rfhosted.explorer.fragments import NOTHING_YET
 from rfhosted.explorer.result_tabs import TABS
 from rfhosted.explorer.settings import Event
 from rfhosted.explorer.state import STOPPED
-from rfhosted.hosted import ApiVersion
+from rfhosted.hosted import IMAGE_TASKS, ApiVersion
 from support.explored import BOX, FOUND, response
 from support.html_tree import Tree
 from support.jobs import Threads
@@ -175,7 +175,7 @@ def test_the_state_shows_in_the_widgets_and_nothing_echoes(case):
     assert display.confidence.value == 0.2
 
 
-@pytest.mark.parametrize("task", Task)
+@pytest.mark.parametrize("task", IMAGE_TASKS)
 def test_each_tasks_layers(case, task):
     case.state.change(task=task, model=None)
     boxes = case.panel.display.layers.items()

@@ -23,6 +23,7 @@ from rfhosted import (
 from rfhosted.default import default_client
 from rfhosted.explorer import Explorer
 from rfhosted.explorer.result_tabs import TABS
+from rfhosted.hosted import IMAGE_TASKS
 from support.explored import FOUND, explored, names, response
 from support.exported import SAMPLES
 from support.html_tree import Tree
@@ -58,7 +59,7 @@ def test_a_typed_key_is_in_no_widget(case):
 
 
 @pytest.mark.parametrize("noisy", [False, pytest.param(True, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("task", Task)
+@pytest.mark.parametrize("task", IMAGE_TASKS)
 def test_a_saved_panel_is_small(task, noisy):
     made = explored(model=None, picture=SAMPLES[task])
     state, explorer = made.state, Explorer(made.state)

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from rfhosted import AuthenticationError, HostedError, Task, local, sample
+from rfhosted import AuthenticationError, HostedError, local, sample
 from rfhosted.explorer import Explorer
 from rfhosted.explorer.code_export import LOCAL_ADDRESS
+from rfhosted.hosted import IMAGE_TASKS
 from rfhosted.keys import ApiKey
 from support.explored import FOUND, explored, response
 from support.exported import SAMPLES, lasting, lasting_part, needs_curl, python, shell
@@ -35,7 +36,7 @@ def server():
     "kind", ["sample", *(pytest.param(k, marks=pytest.mark.slow) for k in ("path", "pixels"))]
 )
 @pytest.mark.parametrize("version", ["v1", "v2"])
-@pytest.mark.parametrize("task", Task)
+@pytest.mark.parametrize("task", IMAGE_TASKS)
 def test_the_code_gives_the_result(task, version, kind, server):
     state = explored(model=None, picture=SAMPLES[task]).state
     if kind == "path":
@@ -61,7 +62,7 @@ def test_the_code_gives_the_result(task, version, kind, server):
     assert lasting_part(json.loads(by_curl)) == lasting(whole)
 
 
-@pytest.mark.parametrize("task", Task)
+@pytest.mark.parametrize("task", IMAGE_TASKS)
 def test_the_code_is_of_the_classes_that_are_shown(task):
     state = explored(model=None, picture=SAMPLES[task]).state
     state.change(task=task)
@@ -160,7 +161,7 @@ def test_a_malformed_key_is_not_kept(scripted):
 
 def test_the_five_tasks_run_locally():
     state = explored(model=None, picture="cat").state
-    for task in Task:
+    for task in IMAGE_TASKS:
         state.change(task=task)
         state.choose_sample(SAMPLES[task])
         for version in ("v1", "v2"):

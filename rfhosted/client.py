@@ -4,36 +4,50 @@ from __future__ import annotations
 
 import math
 import numbers
+import re
 import time
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import urlsplit
 
 from rfhosted import hosted
-from rfhosted.endpoints import embedded, image_tasks, model_info
+from rfhosted.endpoints import embedded, image_tasks, model_info, prompted
 from rfhosted.endpoints.call import Call, Prepared, Route
-from rfhosted.endpoints.routing import address_of, check_region, checked_base_url, find_route
-from rfhosted.errors import AuthenticationError, UnreachableError
+from rfhosted.endpoints.prompted import PreparedPrompts
+from rfhosted.endpoints.routing import (
+    address_of,
+    check_region,
+    checked_base_url,
+    find_prompted_route,
+    find_route,
+    json_route,
+)
+from rfhosted.errors import AuthenticationError, TooLargeError, UnreachableError
 from rfhosted.hosted import ApiVersion, Region, Task
 from rfhosted.images import sources
 from rfhosted.images.reading import bare
+from rfhosted.images.upload import check_size
 from rfhosted.keys import ApiKey, find_key
 from rfhosted.outputs.text import one_line
 from rfhosted.prediction import Prediction, Timing, prediction_of
-from rfhosted.transport.request import seconds_of
+from rfhosted.prediction.timing import credits_of
 from rfhosted.transport.session import Transport
+from rfhosted.verbs import Verbs
 
 if TYPE_CHECKING:
+    from rfhosted.endpoints.image_tasks import Parsed
+    from rfhosted.endpoints.prompted import PromptedCall
     from rfhosted.hosted import RegionName, TaskName, VersionName
     from rfhosted.images.sources import ImageLike, SourceImage
     from rfhosted.images.upload import ImageSize
     from rfhosted.transport.connection import Stop
-    from rfhosted.transport.request import Reply, SupportsSend
+    from rfhosted.transport.request import Reply, Request, SupportsSend
 
 _V2_IS_RECOMMENDED = "v1 is the legacy API: Roboflow recommends V2 (api_version='v2')."
+_DEFAULT_TIMEOUT = 60.0
 _LONGEST_TIMEOUT = 86_400.0  # a day, in seconds: more overflows in sockets
 
 
-class Client:
+class Client(Verbs):
     """Sends images to the hosted API, to a server of your own, or to the local models.
 
     With neither a key nor ``base_url`` the client is local: the embedded server starts in this
@@ -47,7 +61,8 @@ class Client:
         base_url: One server for every task and both versions (self-hosted, dedicated). An address
             of the hosted API is known as such and settles version and region.
         region: "us" or "eu"; the EU has V2 only.
-        timeout: Seconds for one try, all of it.
+        timeout: Seconds for one try, all of it; the prompted models get 180 unless this is set,
+            because a cold start of theirs takes long.
         retries: How many further tries at most, where they help (429, 502 once, 503, 504, no
             connection); all tries and pauses together take two timeouts at most.
         transport: Sends the requests: anything with ``send`` as ``rfhosted.transport`` has it;
@@ -73,7 +88,7 @@ class Client:
         api_version: ApiVersion | VersionName = ApiVersion.V2,
         base_url: str | None = None,
         region: Region | RegionName = Region.US,
-        timeout: float = 60.0,
+        timeout: float = _DEFAULT_TIMEOUT,
         retries: int = 3,
         transport: SupportsSend | None = None,
     ) -> None:
@@ -279,48 +294,159 @@ class Client:
         Raises:
             HostedError: See ``rfhosted.errors``; each says the next step.
         """
-        route, upload, source_image = prepared.route, prepared.upload, prepared.source_image
+        response = self._send(prepared.request, prepared.route, stop)
+        began = time.perf_counter()
+        raw = response.json()
+        parsed = image_tasks.parse(
+            raw,
+            prepared.route.task,
+            image_size=prepared.source_image.size,
+            sent_size=prepared.upload.size,
+        )
+        seconds = time.perf_counter() - began
+        return self._prediction(prepared, [response], raw, parsed, seconds)
+
+    def prepare_prompted(
+        self,
+        image: ImageLike,
+        call: PromptedCall,
+        *,
+        image_size: ImageSize = None,
+        api_version: ApiVersion | VersionName | None = None,
+    ) -> PreparedPrompts:
+        """What a verb such as ``segment`` would send, to look at or to ``send_prompted``.
+
+        Args:
+            image: As ``predict`` takes it.
+            call: What is requested: ``rfhosted.endpoints`` has a file for each route.
+            image_size: As ``predict`` takes it; None for the default of the route.
+            api_version: "v1" or "v2"; None for the client's.
+
+        Raises:
+            HostedError: What is known to fail before sending.
+            ValueError, TypeError: An argument makes no sense.
+        """
+        size = check_size(image_size) or call.image_size
+        if self._key_was_pickled and self.base_url is None:
+            _refuse_lost_key()
+        route = find_prompted_route(
+            call,
+            ApiVersion(api_version or self.api_version),
+            region=self.region,
+            base_url=self.base_url,
+            has_key=self.has_key,
+        )
+        address = address_of(route)
+        image = self._fetched(image)
+        began = time.perf_counter()
+        source_image = sources.load(image)
+        longest = None if size == "original" else size
+        requests, upload = prompted.build(route, address, call, source_image, longest)
+        seconds = time.perf_counter() - began
+        return PreparedPrompts(call, route, source_image, requests, upload, seconds)
+
+    def send_prompted(self, prepared: PreparedPrompts, *, stop: Stop | None = None) -> Prediction:
+        """Send the requests of a prompted call one after another, and read the responses.
+
+        Args:
+            prepared: What ``prepare_prompted`` made.
+            stop: Ends it from another thread; an UnreachableError says so then.
+
+        Raises:
+            HostedError: See ``rfhosted.errors``; each says the next step.
+        """
+        responses = [self._send(request, prepared.route, stop) for request in prepared.requests]
+        began = time.perf_counter()
+        raws = [response.json() for response in responses]
+        parsed = prepared.call.read(raws, prepared.scale)
+        raw = raws[0] if len(raws) == 1 else raws
+        seconds = time.perf_counter() - began
+        return self._prediction(prepared, responses, raw, parsed, seconds)
+
+    def post(
+        self,
+        path: str,
+        body: Any,
+        *,
+        api_version: ApiVersion | VersionName | None = None,
+        stop: Stop | None = None,
+    ) -> Any:
+        """Send JSON to any other route of the server, and return the JSON of its response.
+
+        Args:
+            path: The route: "/clip/embed_text".
+            body: What to send, without the key.
+            api_version: "v1" or "v2"; None for the client's.
+            stop: Ends it from another thread; an UnreachableError says so then.
+
+        Raises:
+            HostedError: See ``rfhosted.errors``; each says the next step.
+            ValueError, TypeError: The path is no route, or the body no JSON.
+        """
+        if not re.fullmatch(r"(/[\w.-]+)+", path):
+            raise ValueError("path is a route such as '/clip/embed_text', without a query.")
+        route, request = self._json_request(path, body, api_version)
+        return self._send(request, route, stop).json()
+
+    def _json_request(
+        self, path: str, body: Any, api_version: ApiVersion | VersionName | None
+    ) -> tuple[Route, Request]:
+        if self._key_was_pickled and self.base_url is None:
+            _refuse_lost_key()
+        version = ApiVersion(api_version or self.api_version)
+        route = json_route(
+            version, region=self.region, base_url=self.base_url, has_key=self.has_key
+        )
+        request = prompted.json_request(route, address_of(route) + path, body)
+        limit = hosted.REQUEST_LIMITS[route.version] - hosted.HEAD_ROOM
+        if len(request.body) > limit:
+            raise TooLargeError(
+                f"The request has {len(request.body):,} bytes, and {limit:,} are allowed;"
+                " nothing was sent"
+            )
+        return route, request
+
+    def _send(self, request: Request, route: Route, stop: Stop | None) -> Reply:
         # The embedded server has a key of its own, and must not see another.
         key = embedded.key() if route.is_local else self._key
+        timeout = self.timeout
+        # A cold start of a prompted model takes longer than the default timeout.
+        if request.retried is hosted.RETRIED_PROMPTED and timeout == _DEFAULT_TIMEOUT:
+            timeout = hosted.PROMPTED_TIMEOUT
         try:
-            reply = self.transport.send(
-                prepared.request, key, timeout=self.timeout, retries=self.retries, stop=stop
+            return self.transport.send(
+                request, key, timeout=timeout, retries=self.retries, stop=stop
             )
         except UnreachableError as error:
             if route.is_local and not (stop and stop()):
-                raise _local_trouble(error, prepared.request.url) from None
+                raise _local_trouble(error, request.url) from None
             raise
-        began = time.perf_counter()
-        raw = reply.json()
-        parsed = image_tasks.parse(
-            raw, route.task, image_size=source_image.size, sent_size=upload.size
-        )
-        timing = Timing(
-            prepare=prepared.seconds,
-            e2e=reply.e2e,
-            exec=parsed.exec,
-            parse=time.perf_counter() - began,
-            server=seconds_of(reply.headers.get("x-processing-time")),
-            load=seconds_of(reply.headers.get("x-model-load-time")),
-            retries=reply.retries,
-            connect=reply.split.connect,
-            upload=reply.split.upload,
-            wait=reply.split.wait,
-            download=reply.split.download,
-        )
+
+    def _prediction(
+        self,
+        prepared: Prepared | PreparedPrompts,
+        responses: list[Reply],
+        raw: Any,
+        parsed: Parsed,
+        seconds: float,
+    ) -> Prediction:
+        route = prepared.route
         shared = {
-            "source_image": source_image,
+            "source_image": prepared.source_image,
             "task": parsed.task,
             "model": route.model,
             "api_version": route.version,
             "raw": raw,
-            "upload": upload,
-            "timing": timing,
+            "upload": prepared.upload,
+            "timing": Timing.of(
+                responses, prepare=prepared.seconds, exec_=parsed.exec, parse=seconds
+            ),
             "confidence": prepared.confidence,
             "host": f"{route.host_name}, simulated" if parsed.simulated else route.host_name,
-            "notes": (*parsed.notes, *self._notes(route, reply)),
-            "received": len(reply.body),
+            "notes": (*parsed.notes, *self._notes(route, responses)),
+            "received": sum(len(response.body) for response in responses),
             "simulated": parsed.simulated,
+            "credits": credits_of(responses) if route.is_billable else None,
         }
         return prediction_of(parsed.task, parsed.output, shared)
 
@@ -339,17 +465,20 @@ class Client:
             known = self._sizes.look_up(self.transport, self._key, self.region, route.model)
         return known or hosted.DEFAULT_IMAGE_SIZE
 
-    def _notes(self, route: Route, reply: Reply) -> tuple[str, ...]:
+    def _notes(self, route: Route, responses: list[Reply]) -> tuple[str, ...]:
         notes = []
-        if label := reply.headers.get("x-rfhosted-simulated"):
+        if len(responses) > 1:
+            billable = ", each billable" if route.is_billable else ""
+            notes.append(f"Made of {len(responses)} requests{billable}.")
+        if label := responses[0].headers.get("x-rfhosted-simulated"):
             notes.append(f"Simulated: {one_line(label)}; no model saw the image.")
         if route.stand_in:
             notes.append(
                 f"The local model {route.model} is a stand-in for {route.name}, which needs an API"
                 " key."
             )
-        if reply.retries:
-            notes.append(f"Succeeded after failed tries: {', '.join(reply.retries)}.")
+        if failed := [reason for response in responses for reason in response.retries]:
+            notes.append(f"Succeeded after failed tries: {', '.join(failed)}.")
         if route.version is ApiVersion.V1 and not self._noted_v2:
             self._noted_v2 = True
             notes.append(_V2_IS_RECOMMENDED)

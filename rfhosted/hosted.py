@@ -187,6 +187,10 @@ PROMPTED_TIMEOUT = 180.0
 #: Statuses after which a prompted request is sent again: the server did not begin to work on it.
 RETRIED_PROMPTED = frozenset({429, 503})
 
+#: Seconds of processing that cost one credit, and what a request counts at least.
+SECONDS_OF_A_CREDIT = 500
+LEAST_BILLED = 0.1
+
 #: Latencies that the documentation gives, in milliseconds: V2 E2E, V2 Exec, v1 E2E, v1 Exec.
 PUBLISHED_LATENCIES = {
     "yolov8x-640": (401, 29, 4084, 821),
@@ -260,6 +264,22 @@ def is_v2_only(model_id: str) -> bool:
     """Whether v1 never served the model's family, so that the image route cannot call it."""
     workspace, _, slug = model_id.partition("/")
     return workspace in V2_ONLY_PROJECTS or slug.endswith("-depth")
+
+
+def prompted_family(name: str) -> str | None:
+    """The row of PROMPTED_MODELS that a model's name belongs to; None for no prompted model.
+
+    Args:
+        name: "sam3", "sam2/hiera_tiny", "florence-2-large", "qwen3vl-2b-instruct", ….
+    """
+    text = name.strip().lower().replace("_", "-")
+    first, _, version = text.partition("/")
+    if first == "sam3" and version not in ("", "sam3-final", "sam3-interactive"):
+        return "sam3-fine-tuned"
+    if first.startswith("qwen"):
+        return "qwen-vl"
+    starts = (family for family in PROMPTED_MODELS if first.startswith(family))
+    return next(starts, None)
 
 
 def input_size(model_name: str) -> int | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import difflib
 import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
 
 from rfhosted import hosted
@@ -11,6 +13,9 @@ from rfhosted.endpoints import embedded
 from rfhosted.endpoints.call import LOCAL, Call, Route
 from rfhosted.errors import AuthenticationError, ModelNotFoundError, UnsupportedError
 from rfhosted.hosted import ApiVersion, Region, Task
+
+if TYPE_CHECKING:
+    from rfhosted.endpoints.prompted import PromptedCall
 
 _NOTHING_SENT = "; nothing was sent"
 
@@ -71,6 +76,57 @@ def find_route(
     if not has_key or model_id.startswith(hosted.LOCAL_WORKSPACE + "/"):
         return _local_route(model_id, name, known, version)
     return _hosted_route(model_id, name, known or task, version, region)
+
+
+def find_prompted_route(
+    call: PromptedCall, version: ApiVersion, *, region: Region, base_url: str | None, has_key: bool
+) -> Route:
+    """Settle the host of a prompted call.
+
+    Args:
+        call: What is requested.
+        version: The API version, where ``base_url`` does not settle it.
+        region: Region of the hosted API.
+        base_url: One server for everything, or None.
+        has_key: Whether there is an API key.
+
+    Raises:
+        UnsupportedError: That version does not run the model.
+    """
+    known = hosted.PROMPTED_MODELS[call.family]
+    route = json_route(version, region=region, base_url=base_url, has_key=has_key)
+    route = replace(route, model=call.model, name=call.model)
+    if route.is_billable and not (known.v1 or known.v2):
+        raise UnsupportedError(
+            f"{known.title} is not on the hosted API{_NOTHING_SENT}",
+            advice="Run it on a dedicated deployment or a server of your own, and pass base_url=.",
+        )
+    if route.version is ApiVersion.V1 and not known.v1 and not (base_url and not route.is_billable):
+        raise UnsupportedError(
+            f"{known.title} runs on V2 only{_NOTHING_SENT}", advice="Use api_version='v2'."
+        )
+    return route
+
+
+def json_route(
+    version: ApiVersion, *, region: Region, base_url: str | None, has_key: bool
+) -> Route:
+    """Where the routes that take JSON are served; the arguments are those of ``find_route``.
+
+    Raises:
+        UnsupportedError: v1 in a region that has none.
+    """
+    if base_url:
+        on_host = hosted.hosted_version(base_url)
+        version = on_host[0] if on_host else version
+        in_header = on_host is not None and version is ApiVersion.V2
+        return Route("", "", None, version, base_url.rstrip("/"), key_in_header=in_header)
+    if not has_key:
+        return Route("", "", None, version, LOCAL)
+    if version is ApiVersion.V2:
+        return Route("", "", None, version, hosted.V2_HOSTS[region], key_in_header=True)
+    check_region(version, region)
+    return Route("", "", None, version, hosted.V1_INFER_HOST)
 
 
 def _local_route(model_id: str, name: str, task: Task | None, version: ApiVersion) -> Route:
@@ -200,11 +256,17 @@ def _default_model(task: Task, version: ApiVersion, *, local: bool) -> str:
 
 
 def _other_route(name: str, version: ApiVersion) -> UnsupportedError:
-    if version is ApiVersion.V1:
+    family = hosted.prompted_family(name)
+    verb = hosted.PROMPTED_MODELS[family].verb if family else None
+    if version is ApiVersion.V1 and not (family and hosted.PROMPTED_MODELS[family].v1):
+        verb_on_v2 = f" and client.{verb}(image, …)" if verb else ""
         return UnsupportedError(
-            f"{name} is served by V2 only{_NOTHING_SENT}", advice="Use api_version='v2'."
+            f"{name} is served by V2 only{_NOTHING_SENT}",
+            advice=f"Use api_version='v2'{verb_on_v2}.",
         )
     return UnsupportedError(
         f"{name} needs a prompt or is not a model for one of the five tasks{_NOTHING_SENT}",
-        advice="Choose a model for one of the five tasks; inference-sdk can call the others.",
+        advice=f"Use client.{verb}(image, …)."
+        if verb
+        else "Choose a model for one of the five tasks; client.post calls any other route.",
     )

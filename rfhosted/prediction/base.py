@@ -48,6 +48,8 @@ class Prediction(Table):
         notes: What a reader should know of this prediction.
         received: Bytes of the response's body, decompressed.
         simulated: Which times are a simulation, in words; None where a model worked.
+        credits: What the requests cost, by the published formula; None where the server does not
+            report its time, and where nothing is billed.
         class_filter: Names of the classes that are left by ``filter``; None for all.
         classes: Names of all classes that the model knows, by class id; None where the response
             does not list them (only class maps and multi-label classifications do).
@@ -65,6 +67,7 @@ class Prediction(Table):
     notes: tuple[str, ...] = ()
     received: int = 0
     simulated: str | None = None
+    credits: float | None = None
     class_filter: frozenset[str] | None = None
     classes: tuple[str, ...] | None = None
 
@@ -190,12 +193,15 @@ class Prediction(Table):
         if self.timing.load and self.timing.load >= 0.001:
             time += f", {milliseconds(self.timing.load)} loading the model first"
         width, height = self.upload.size
-        return [
+        parts = [
             self.summary(),
             one_line(f"{self.model} ({self.api_version}, {self.host})"),
             time,
             f"sent {width} x {height}, {kilobytes(self.upload.nbytes)}",
         ]
+        if self.credits is not None:
+            parts.append(f"{self.credits:.2g} credits")
+        return parts
 
     def _title(self) -> str:
         return " · ".join(self.caption())

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
 
+from rfhosted import hosted
 from rfhosted.display import html
 from rfhosted.display.units import milliseconds
+from rfhosted.transport.request import seconds_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rfhosted.transport.request import Reply
 
 #: The parts of a request's time, in order: part -> (short name, what happens in it).
 PARTS = {
@@ -50,6 +58,29 @@ class Timing:
     wait: float | None = None
     download: float | None = None
 
+    @classmethod
+    def of(
+        cls, responses: Sequence[Reply], *, prepare: float, exec_: float | None, parse: float
+    ) -> Self:
+        """The times of one result: of one request, or the sums of several."""
+
+        def header(name: str) -> float | None:
+            return _sum([seconds_of(response.headers.get(name)) for response in responses])
+
+        return cls(
+            prepare=prepare,
+            e2e=sum(response.e2e for response in responses),
+            exec=exec_,
+            parse=parse,
+            server=header("x-processing-time"),
+            load=header("x-model-load-time"),
+            retries=tuple(reason for response in responses for reason in response.retries),
+            connect=_sum([response.split.connect for response in responses]),
+            upload=_sum([response.split.upload for response in responses]),
+            wait=_sum([response.split.wait for response in responses]),
+            download=_sum([response.split.download for response in responses]),
+        )
+
     def parts(self) -> dict[str, float | None]:
         """Seconds of each part, in the order of PARTS; None where it is not reported.
 
@@ -72,3 +103,28 @@ class Timing:
             for name, seconds in self.parts().items()
         ]
         return html.bars(entries, f"{milliseconds(whole)}, {milliseconds(self.e2e)} of it E2E")
+
+
+def _sum(seconds: Sequence[float | None]) -> float | None:
+    """The sum; None where none is reported."""
+    known = [second for second in seconds if second is not None]
+    return sum(known) if known else None
+
+
+def credits_of(responses: Sequence[Reply]) -> float | None:
+    """Credits that requests cost, by the published formula; None where a time is not reported.
+
+    Source: docs.roboflow.com, serverless-api/pricing: a credit is 500 s of processing, and a
+    request counts 0.1 s at least.
+    """
+    spent = 0.0
+    for response in responses:
+        server = seconds_of(response.headers.get("x-processing-time"))
+        remote = seconds_of(response.headers.get("x-remote-processing-time"))
+        if remote is not None:
+            spent += hosted.LEAST_BILLED + remote
+        elif server is not None:
+            spent += max(server, hosted.LEAST_BILLED)
+        else:
+            return None
+    return spent / hosted.SECONDS_OF_A_CREDIT

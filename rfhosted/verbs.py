@@ -1,22 +1,37 @@
 """The verbs for prompted models: what ``Client`` can do besides ``predict``.
 
 Each verb turns its arguments into the call of one route (``endpoints/``) and runs it.
-``client.py`` knows how a call is prepared, sent and read.
+``access.py`` knows how a request is sent, and what a prediction needs beside the response.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+import time
+from typing import TYPE_CHECKING, Any
+
+from rfhosted import hosted
+from rfhosted.access import Access
+from rfhosted.endpoints import prompted
+from rfhosted.endpoints.prompted import PreparedPrompts
+from rfhosted.endpoints.routing import address_of, find_prompted_route, json_route
+from rfhosted.errors import TooLargeError
+from rfhosted.hosted import ApiVersion
+from rfhosted.images import sources
+from rfhosted.images.upload import check_size
 
 if TYPE_CHECKING:
-    from rfhosted.endpoints.prompted import PreparedPrompts, PromptedCall
-    from rfhosted.hosted import ApiVersion, VersionName
+    from rfhosted.endpoints.call import Route
+    from rfhosted.endpoints.prompted import PromptedCall
+    from rfhosted.hosted import VersionName
     from rfhosted.images.sources import ImageLike
     from rfhosted.images.upload import ImageSize
     from rfhosted.prediction import Prediction
+    from rfhosted.transport.connection import Stop
+    from rfhosted.transport.request import Request
 
 
-class Verbs:
+class Verbs(Access):
     """The methods of ``Client`` for prompted models."""
 
     def run(
@@ -52,9 +67,92 @@ class Verbs:
         image_size: ImageSize = None,
         api_version: ApiVersion | VersionName | None = None,
     ) -> PreparedPrompts:
-        """What ``run`` would send; ``Client`` does it."""
-        raise NotImplementedError
+        """What a verb such as ``segment`` would send, to look at or to ``send_prompted``.
 
-    def send_prompted(self, prepared: PreparedPrompts) -> Prediction:
-        """Send it; ``Client`` does it."""
-        raise NotImplementedError
+        Args:
+            image: As ``predict`` takes it.
+            call: What is requested: ``rfhosted.endpoints`` has a file for each route.
+            image_size: As ``predict`` takes it; None for the default of the route.
+            api_version: "v1" or "v2"; None for the client's.
+
+        Raises:
+            HostedError: What is known to fail before sending.
+            ValueError, TypeError: An argument makes no sense.
+        """
+        size = check_size(image_size) or call.image_size
+        self._own_key_must_be_there()
+        route = find_prompted_route(
+            call,
+            ApiVersion(api_version or self.api_version),
+            region=self.region,
+            base_url=self.base_url,
+            has_key=self.has_key,
+        )
+        address = address_of(route)
+        image = self._fetched(image)
+        began = time.perf_counter()
+        source_image = sources.load(image)
+        longest = None if size == "original" else size
+        requests, upload = prompted.build(route, address, call, source_image, longest)
+        seconds = time.perf_counter() - began
+        return PreparedPrompts(call, route, source_image, requests, upload, seconds)
+
+    def send_prompted(self, prepared: PreparedPrompts, *, stop: Stop | None = None) -> Prediction:
+        """Send the requests of a prompted call one after another, and read the responses.
+
+        Args:
+            prepared: What ``prepare_prompted`` made.
+            stop: Ends it from another thread; an UnreachableError says so then.
+
+        Raises:
+            HostedError: See ``rfhosted.errors``; each says the next step.
+        """
+        responses = [self._send(request, prepared.route, stop) for request in prepared.requests]
+        began = time.perf_counter()
+        raws = [response.json() for response in responses]
+        parsed = prepared.call.read(raws, prepared.scale)
+        raw = raws[0] if len(raws) == 1 else raws
+        seconds = time.perf_counter() - began
+        return self._prediction(prepared, responses, raw, parsed, seconds)
+
+    def post(
+        self,
+        path: str,
+        body: Any,
+        *,
+        api_version: ApiVersion | VersionName | None = None,
+        stop: Stop | None = None,
+    ) -> Any:
+        """Send JSON to any other route of the server, and return the JSON of its response.
+
+        Args:
+            path: The route: "/clip/embed_text".
+            body: What to send, without the key.
+            api_version: "v1" or "v2"; None for the client's.
+            stop: Ends it from another thread; an UnreachableError says so then.
+
+        Raises:
+            HostedError: See ``rfhosted.errors``; each says the next step.
+            ValueError, TypeError: The path is no route, or the body no JSON.
+        """
+        if not re.fullmatch(r"(/[\w.-]+)+", path):
+            raise ValueError("path is a route such as '/clip/embed_text', without a query.")
+        route, request = self._json_request(path, body, api_version)
+        return self._send(request, route, stop).json()
+
+    def _json_request(
+        self, path: str, body: Any, api_version: ApiVersion | VersionName | None
+    ) -> tuple[Route, Request]:
+        self._own_key_must_be_there()
+        version = ApiVersion(api_version or self.api_version)
+        route = json_route(
+            version, region=self.region, base_url=self.base_url, has_key=self.has_key
+        )
+        request = prompted.json_request(route, address_of(route) + path, body)
+        limit = hosted.REQUEST_LIMITS[route.version] - hosted.HEAD_ROOM
+        if len(request.body) > limit:
+            raise TooLargeError(
+                f"The request has {len(request.body):,} bytes, and {limit:,} are allowed;"
+                " nothing was sent"
+            )
+        return route, request

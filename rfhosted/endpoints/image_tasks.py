@@ -121,11 +121,12 @@ def parse(
             )
         problem = _mismatch(raw, found, task)
     except PartError as error:
-        problem = _unreadable(raw, str(error))
+        problem = unreadable(raw, str(error))
     raise problem
 
 
-def _unreadable(raw: Any, why: str) -> UnexpectedAnswerError:
+def unreadable(raw: Any, why: str) -> UnexpectedAnswerError:
+    """The error for a response that cannot be read, with what the server says in it."""
     if isinstance(raw, dict) and raw.get("is_stub"):
         return UnexpectedAnswerError(
             "The project has no trained model: the server sent a placeholder",

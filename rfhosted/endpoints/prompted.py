@@ -12,17 +12,19 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from rfhosted import hosted
+from rfhosted.endpoints import response
+from rfhosted.endpoints.image_tasks import Parsed
 from rfhosted.images.upload import fit
-from rfhosted.transport.request import Request
+from rfhosted.transport.request import Request, seconds_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rfhosted.endpoints.call import Route
-    from rfhosted.endpoints.image_tasks import Parsed
+    from rfhosted.hosted import Task
     from rfhosted.images.sources import SourceImage
     from rfhosted.images.upload import Upload
-    from rfhosted.outputs.values import Box
+    from rfhosted.outputs.values import Box, Output
 
 #: Bytes of a body that are not the image, apart from the prompts.
 _ENVELOPE = 512
@@ -165,6 +167,32 @@ def json_request(route: Route, url: str, body: Any) -> Request:
         key_in_header=route.key_in_header,
         api_version=route.version,
         retried=hosted.RETRIED_PROMPTED,
+    )
+
+
+def merged(
+    task: Task, output: Output, responses: Sequence[dict[str, Any]], notes: Sequence[str] = ()
+) -> Parsed:
+    """What several responses say together; their times are added up.
+
+    Args:
+        task: What the model output.
+        output: It, in pixels of the original image.
+        responses: The JSON of the responses; ``derived`` in one is a note of the embedded server.
+        notes: What a reader should know of them.
+    """
+    times = [seconds_of(raw.get("time")) for raw in responses]
+    known = [seconds for seconds in times if seconds is not None]
+    simulated, derived = (
+        [text for raw in responses if (text := response.text(raw.get(field)))]
+        for field in ("simulated", "derived")
+    )
+    return Parsed(
+        task,
+        output,
+        sum(known) if len(known) == len(times) else None,
+        simulated[0] if simulated else None,
+        tuple(dict.fromkeys((*derived, *notes))),
     )
 
 

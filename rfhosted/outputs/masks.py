@@ -86,6 +86,36 @@ def rle(size: tuple[int, int], counts: npt.NDArray[np.int64]) -> Rle:
     return Rle(size, counts.astype(np.int32))
 
 
+def union(parts: Iterable[Mask], image_size: tuple[int, int], grid_size: tuple[int, int]) -> Rle:
+    """Several masks as one.
+
+    Args:
+        parts: The masks.
+        image_size: (width, height) of the original image.
+        grid_size: (width, height) of the new mask's grid.
+    """
+    width, height = grid_size
+    runs = np.concatenate([_runs(crop(part, image_size, grid_size), height) for part in parts])
+    starts, ends = runs[np.argsort(runs[:, 0])].T
+    # Where the runs that overlap or touch begin and end: no canvas of the whole grid is needed.
+    reach = np.maximum.accumulate(ends)
+    apart = starts[1:] > reach[:-1]
+    first, last = np.append(True, apart), np.append(apart, True)
+    if not len(starts):
+        first = last = np.zeros(0, dtype=bool)
+    bounds = np.stack([starts[first], reach[last]], axis=1).ravel()
+    counts = np.diff(bounds, prepend=0, append=width * height)
+    return Rle((height, width), counts.astype(np.int32))
+
+
+def _runs(part: Crop, height: int) -> npt.NDArray[np.int64]:
+    """The runs of a cut-out within its columns, int64 (n, 2): first pixel and end on the grid."""
+    bits, left, top = part
+    edges = np.diff(np.pad(bits, ((1, 1), (0, 0))).astype(np.int8), axis=0).T
+    columns, rows = np.nonzero(edges)
+    return ((left + columns) * height + top + rows).astype(np.int64).reshape(-1, 2)
+
+
 def cover(mask: Polygon | Rle, image_size: tuple[int, int]) -> float:
     """The part of the image within the mask's bounds, of an RLE mask within its columns.
 

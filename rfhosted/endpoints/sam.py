@@ -144,7 +144,7 @@ def _checked_boxes(given: Box | Sequence[Box], what: str) -> tuple[Box, ...]:
 def _checked_points(given: Sequence[Sequence[float]]) -> tuple[Point, ...]:
     """Points of the user, each with whether it is on the object."""
     try:
-        points = tuple(_point(*point) for point in given)
+        points = tuple(_point(list(point)) for point in given)
     except (TypeError, ValueError):
         raise TypeError(
             "points is a list of (x, y) or (x, y, False) in pixels of the original image."
@@ -154,7 +154,8 @@ def _checked_points(given: Sequence[Sequence[float]]) -> tuple[Point, ...]:
     return points
 
 
-def _point(x: float, y: float, on_object: bool = True) -> Point:
+def _point(given: list[float]) -> Point:
+    x, y, on_object = given if len(given) == 3 else (*given, True)
     return float(x), float(y), bool(on_object)
 
 
@@ -394,8 +395,7 @@ def _parts(prediction: Any, place: int) -> list[dict[str, Any]]:
     common = {
         "class_id": place,
         "confidence": prediction.get("confidence") if isinstance(prediction, dict) else None,
-        "x": 0,
-        "y": 0,
+        **dict.fromkeys(("x", "y", "width", "height"), 0),
     }
     if isinstance(outlines, dict):
         return [common | {"rle": outlines}]

@@ -30,6 +30,6 @@ from rfhosted.explorer import Explorer as Explorer, explore as explore
 from rfhosted.hosted import ApiVersion as ApiVersion, Task as Task
 from rfhosted.images.samples import sample as sample, sample_names as sample_names
 from rfhosted.latency import Benchmark as Benchmark, benchmark as benchmark, published as published
-from rfhosted.prediction import Prediction as Prediction
+from rfhosted.prediction import Prediction as Prediction, TextPrediction as TextPrediction
 
 __version__: str

@@ -102,7 +102,8 @@ def _scores(image: Image.Image, a: Any, b: Any) -> Image.Image:
     }
     ids = {score.class_name: score.class_id for score in best}
     ranked = sorted(entries, key=lambda name: -max(value or 0.0 for value in entries[name]))
-    return draw_score_pairs(image, [(name, ids[name], *entries[name]) for name in ranked])
+    rows = [(name, ids[name], *entries[name]) for name in ranked]
+    return draw_score_pairs(image, rows, similarity=a.similarity or b.similarity)
 
 
 def _pixels(image: Image.Image, a: Any, b: Any) -> Image.Image:

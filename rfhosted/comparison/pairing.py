@@ -201,12 +201,18 @@ def _without(rows: list[Row], matched: set[int]) -> list[Row]:
 
 
 def _ratio(one: float, other: float) -> float:
-    return min(one, other) / max(one, other) if max(one, other) > 0 else 1.0
+    # Cosine similarities may be negative.
+    return max(0.0, min(one, other)) / max(one, other) if max(one, other) > 0 else 1.0
+
+
+def _no_threshold(p: Prediction) -> bool:
+    """Whether a threshold means nothing for its objects: they have no confidences."""
+    return hasattr(p, "objects") and not p.has_confidences
 
 
 def _notes_on_conditions(p: Prediction, q: Prediction) -> list[str]:
     notes = []
-    if p.confidence != q.confidence and not _has_truth(p, q):
+    if p.confidence != q.confidence and not any(map(_no_threshold, (p, q))):
         notes.append(
             f"A has a confidence threshold of {p.confidence:.2f}, B of {q.confidence:.2f}. Filter"
             " both with the same one for a fair comparison."

@@ -239,7 +239,7 @@ def precision_recall_curve(
     check_iou(iou)
     check_sizes(truth, prediction)
     right = matching.true_positives(truth.objects, found, iou)
-    points = _points(len(truth.objects), [item.confidence for item in found], right)
+    points = _points(len(truth.objects), [item.certainty for item in found], right)
     return PrecisionRecallCurve(points, prediction.confidence, len(truth.objects), float(iou))
 
 

@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw
 from rfhosted.display.fonts import fitted, pieces_for, width_of, write
 from rfhosted.display.labels import CROWD, font_size, side, write_labels
 from rfhosted.display.palette import colour
-from rfhosted.display.units import counted, percent
+from rfhosted.display.units import counted, percent, score_text
 from rfhosted.hosted import COCO_KEY_POINTS
 from rfhosted.outputs import masks as mask_tools
 from rfhosted.outputs.limits import MOST_DRAWN_KEYPOINTS, MOST_DRAWN_OBJECTS
@@ -103,7 +103,7 @@ def omissions(objects: Sequence[Detection]) -> list[str]:
 def _drawn(objects: Sequence[Detection]) -> Sequence[Detection]:
     if len(objects) <= MOST_DRAWN_OBJECTS:
         return objects
-    return sorted(objects, key=lambda item: -item.confidence)[:MOST_DRAWN_OBJECTS]
+    return sorted(objects, key=lambda item: -item.certainty)[:MOST_DRAWN_OBJECTS]
 
 
 def _default_layers(objects: Sequence[Detection]) -> set[str]:
@@ -317,7 +317,9 @@ def _with_legend(image: Image.Image, entries: Sequence[tuple[str, int, float]]) 
     return strip
 
 
-def draw_scores(image: Image.Image, ranked: Sequence[ClassScore], *, top: int = 5) -> Image.Image:
+def draw_scores(
+    image: Image.Image, ranked: Sequence[ClassScore], *, top: int = 5, similarity: bool = False
+) -> Image.Image:
     """Draw the ``top`` classes of a ranking as bars below an image, never over the subject."""
     check_whole("top", top, "classes", least=0, most=_MOST_BARS)
     shown = ranked[:top]
@@ -337,7 +339,7 @@ def draw_scores(image: Image.Image, ranked: Sequence[ClassScore], *, top: int = 
         length = max(1, (right - left) * min(1, entry.confidence))
         pen.rectangle((left, upper, right, lower), fill=BAR_BED)
         pen.rectangle((left, upper, left + length, lower), fill=colour(entry.class_name))
-        score = pieces_for(percent(entry.confidence), size) or ()
+        score = pieces_for(score_text(entry.confidence, similarity=similarity), size) or ()
         write(pen, pad, middle, name, PANEL_INK)
         write(pen, wide - pad - width_of(score), middle, score, PANEL_INK)
     return panel

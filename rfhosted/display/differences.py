@@ -17,7 +17,7 @@ from rfhosted.display import html
 from rfhosted.display.annotate import BAR_BED, PANEL_INK, extended, shown_boxes
 from rfhosted.display.fonts import fitted, pieces_for, width_of, write
 from rfhosted.display.labels import CROWD, Label, font_size, place_labels, side
-from rfhosted.display.units import percent
+from rfhosted.display.units import percent, score_text
 from rfhosted.outputs.limits import MOST_DRAWN_OBJECTS
 from rfhosted.outputs.text import one_line
 
@@ -149,13 +149,17 @@ def _dashed(outline: Sequence[Segment], dash: tuple[float, float], width: int) -
 
 
 def draw_score_pairs(
-    image: Image.Image, entries: Sequence[tuple[str, int, float | None, float | None]]
+    image: Image.Image,
+    entries: Sequence[tuple[str, int, float | None, float | None]],
+    *,
+    similarity: bool = False,
 ) -> Image.Image:
     """Draw the scores of A and B as pairs of bars below an image.
 
     Args:
         image: The image at the size that is shown.
         entries: Class name, class id, score in A and in B; None where that result has none.
+        similarity: Whether the scores are cosine similarities, which are no percentages.
     """
     if not entries:
         return image.copy()
@@ -177,9 +181,10 @@ def draw_score_pairs(
             write(pen, left - size, y, pieces_for(STYLES[where].letters, size) or (), PANEL_INK)
             place = (left, y - size * 0.45, right, y + size * 0.45)
             pen.rectangle(place, fill=BAR_BED)
-            length = (right - left) * min(1.0, score or 0.0)
+            length = (right - left) * min(1.0, max(0.0, score or 0.0))
             _fill(panel, (left, place[1], left + length, place[3]), where)
-            text = pieces_for("-" if score is None else percent(score), size) or ()
+            written = "-" if score is None else score_text(score, similarity=similarity)
+            text = pieces_for(written, size) or ()
             write(pen, wide - pad - width_of(text), y, text, PANEL_INK)
     return panel
 

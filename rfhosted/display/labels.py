@@ -62,7 +62,7 @@ def write_labels(
         Label(
             item.class_name,
             item.class_id,
-            f" {percent(item.confidence)}" if scores else "",
+            f" {percent(item.confidence)}" if scores and item.confidence is not None else "",
             colour(item.class_name),
         )
         for item in objects
@@ -103,7 +103,7 @@ def place_labels(
 
 def _by_importance(objects: Sequence[Detection]) -> list[int]:
     """Indices: the best object of each class, then the others, by confidence."""
-    order = sorted(range(len(objects)), key=lambda i: -objects[i].confidence)
+    order = sorted(range(len(objects)), key=lambda i: -objects[i].certainty)
     best: dict[str, int] = {}
     for i in order:
         best.setdefault(objects[i].class_name, i)

@@ -28,6 +28,11 @@ def percent(fraction: float | None, *, missing: str = NOT_REPORTED) -> str:
     return "<1%" if 0 < fraction < 0.005 else f"{fraction:.0%}"
 
 
+def score_text(score: float, *, similarity: bool) -> str:
+    """A score of a class: ``13%``, or ``0.27`` where it is a cosine similarity."""
+    return f"{score:.2f}" if similarity else percent(score)
+
+
 def counted(number: int, singular: str, plural: str = "") -> str:
     """``1 object``, ``2 objects``; ``plural`` is for words that do not just take an s."""
     word = singular if number == 1 else plural or f"{singular}s"

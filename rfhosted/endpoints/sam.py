@@ -323,7 +323,7 @@ class ByPlace:
                 raise unreadable(raw, str(error)) from None
             found += instances
             notes += left_out
-        kept = tuple(one for one in found if one.confidence >= (self.confidence or 0))
+        kept = tuple(one for one in found if one.certainty >= (self.confidence or 0))
         if len(kept) < len(found):
             notes.append(f"Left out, below the confidence of {self.confidence:g}: a mask of SAM.")
         return merged(Task.INSTANCE_SEGMENTATION, kept, responses, notes)

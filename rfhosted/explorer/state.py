@@ -28,7 +28,7 @@ from rfhosted.explorer.settings import (
     Swept,
     reference,
 )
-from rfhosted.hosted import ApiVersion
+from rfhosted.hosted import ApiVersion, Task
 from rfhosted.images.samples import sample
 
 if TYPE_CHECKING:
@@ -212,8 +212,11 @@ class ExplorerState(Choices):
         if response.client is not self.client:
             return Outdated.KEY
         requested, shown = response.prediction.confidence, self.display.confidence
-        unfiltered = shown != requested and not response.prediction.has_confidences
-        return Outdated.CONFIDENCE if shown < requested or unfiltered else None
+        if not response.prediction.has_confidences:
+            # A class map was cut at the threshold by the server; other models have no threshold.
+            cut = response.prediction.task is Task.SEMANTIC_SEGMENTATION
+            return Outdated.CONFIDENCE if cut and shown != requested else None
+        return Outdated.CONFIDENCE if shown < requested else None
 
     # Work in the background.
 

@@ -86,7 +86,7 @@ def true_positives(
     objects, detections = _by_class(truth), _by_class(found)
     for name in objects.keys() & detections.keys():
         boxes = _boxes([truth[i] for i in objects[name]])
-        turns = sorted(detections[name], key=lambda j: -found[j].confidence)
+        turns = sorted(detections[name], key=lambda j: -found[j].certainty)
         free = np.ones(len(boxes), dtype=bool)
         step = max(1, _BLOCK // len(boxes))
         for start in range(0, len(turns), step):

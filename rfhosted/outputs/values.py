@@ -48,16 +48,24 @@ class Rle:
 class Detection:
     """One object: class, confidence in [0, 1] and box (x1, y1, x2, y2), not clipped to the image.
 
-    ``mask`` is None where the task has none, or where the outline has no area (under three
-    points). ``key_points`` holds those in the response, in its order.
+    ``confidence`` is None where the model reports none. ``corners`` are the four of a turned box,
+    (x, y) in pixels; None where only the box is known. ``mask`` is None
+    where the task has none, or where the outline has no area (under three points). ``key_points``
+    holds those in the response, in its order.
     """
 
     class_name: str
     class_id: int
-    confidence: float
+    confidence: float | None
     box: Box
     mask: Polygon | Rle | None = None
     key_points: tuple[KeyPoint, ...] = ()
+    corners: tuple[tuple[float, float], ...] | None = None
+
+    @property
+    def certainty(self) -> float:
+        """The confidence to sort by: 1 where the model reports none."""
+        return 1.0 if self.confidence is None else self.confidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +100,18 @@ class Ranking:
 
     ranked: tuple[ClassScore, ...]
     predicted_classes: tuple[str, ...] | None  # None: a single-label model
+    similarity: bool = False  # the scores are cosine similarities in [-1, 1], not confidences
 
 
-Output: TypeAlias = "tuple[Detection, ...] | Ranking | ClassMap"
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A text, and where its parts are in the image, if that is reported."""
+
+    text: str
+    detections: tuple[Detection, ...] = ()
+
+
+Output: TypeAlias = "tuple[Detection, ...] | Ranking | ClassMap | Text"
 
 
 def check_fraction(name: str, value: float | None) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rfhosted.hosted import Task
-from rfhosted.outputs.values import ClassMap, Ranking
+from rfhosted.outputs.values import ClassMap, Ranking, Text
 from rfhosted.prediction.base import Prediction
 from rfhosted.prediction.classification import ClassificationPrediction
 from rfhosted.prediction.objects import (
@@ -17,6 +17,7 @@ from rfhosted.prediction.objects import (
     KeypointPrediction,
 )
 from rfhosted.prediction.semantic import SemanticPrediction
+from rfhosted.prediction.text import TextPrediction
 from rfhosted.prediction.timing import Timing
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ __all__ = [
     "KeypointPrediction",
     "Prediction",
     "SemanticPrediction",
+    "TextPrediction",
     "Timing",
     "prediction_of",
 ]
@@ -56,7 +58,11 @@ def prediction_of(task: Task, output: Output, shared: dict[str, Any]) -> Predict
             scores=output.ranked,
             predicted_classes=best if present is None else present,
             multi_label=present is not None,
+            similarity=output.similarity,
         )
+    if isinstance(output, Text):
+        found = output.detections
+        return TextPrediction(**shared, text=output.text, objects=found, unfiltered=found)
     kinds = {
         Task.OBJECT_DETECTION: DetectionPrediction,
         Task.INSTANCE_SEGMENTATION: InstancePrediction,

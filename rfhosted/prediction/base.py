@@ -232,9 +232,13 @@ class Prediction(Table):
             alt=self.description(),
             caption=self.caption(),
             notes=self._notes(),
-            below=unfolding_table(self.readable_rows(), self.summary(), table_rows),
+            below=self._below(table_rows),
             max_bytes=max_bytes,
         )
+
+    def _below(self, table_rows: int) -> str:
+        """What stands below the image and its caption, as HTML."""
+        return unfolding_table(self.readable_rows(), self.summary(), table_rows)
 
     def description(self) -> str:
         """What the drawn image shows, for those who cannot see it."""

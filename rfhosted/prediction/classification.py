@@ -29,15 +29,18 @@ class ClassificationPrediction(Prediction):
         scores: Best first.
         predicted_classes: The classes that a multi-label model predicts; else the best one.
         multi_label: Whether several classes may be present at once.
+        similarity: Whether the scores are cosine similarities in [-1, 1] (CLIP) instead of
+            confidences; they are never shown as percent.
     """
 
     scores: tuple[ClassScore, ...]
     predicted_classes: tuple[str, ...]
     multi_label: bool
+    similarity: bool = False
 
     @property
     def ranked(self) -> list[tuple[str, float]]:
-        """(class name, confidence), best first."""
+        """(class name, confidence or cosine similarity), best first."""
         return [(score.class_name, score.confidence) for score in self.scores]
 
     @functools.cached_property
@@ -57,6 +60,8 @@ class ClassificationPrediction(Prediction):
         self, confidence: float, names: set[str] | None, keypoint_confidence: float | None
     ) -> Self:
         del keypoint_confidence  # a ranking has none
+        if self.similarity and not confidence:
+            confidence = -1.0  # cosines may be negative: no threshold keeps them all
         kept = tuple(
             score
             for score in self.scores
@@ -98,7 +103,8 @@ class ClassificationPrediction(Prediction):
         """
         from rfhosted.display import annotate
 
-        return annotate.draw_scores(self._display(max_side), self.scores, top=top)
+        image = self._display(max_side)
+        return annotate.draw_scores(image, self.scores, top=top, similarity=self.similarity)
 
     def summary(self) -> str:  # noqa: D102 - inherited
         if not self.scores:
@@ -111,4 +117,7 @@ class ClassificationPrediction(Prediction):
             classes = counted(len(self.predicted_classes), "class", "classes")
             return f"{classes} present: {', '.join(names + more)}"
         best = self.scores[0]
-        return f"{short_name(best.class_name)} {percent(best.confidence)}"
+        name = short_name(best.class_name)
+        if self.similarity:
+            return f"{name}, cosine similarity {best.confidence:.2f}"
+        return f"{name} {percent(best.confidence)}"

@@ -12,7 +12,7 @@ from rfhosted.display.units import counted
 from rfhosted.hosted import COCO_KEY_POINTS
 from rfhosted.outputs import masks
 from rfhosted.outputs.text import short_name
-from rfhosted.outputs.values import Detection
+from rfhosted.outputs.values import Detection, check_fraction
 from rfhosted.prediction.base import DISPLAY_SIZE, Prediction
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ _NAMED = 5  # classes that a summary names
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class _Objects(Prediction):
+class ObjectPrediction(Prediction):
     """Boxes, and what comes with them.
 
     Attributes:
@@ -40,19 +40,59 @@ class _Objects(Prediction):
 
     @functools.cached_property
     def detections(self) -> sv.Detections:
-        """Boxes (and masks) for supervision; class names are in ``data["class_name"]``."""
+        """Boxes (and masks) for supervision; class names are in ``data["class_name"]``.
+
+        ``confidence`` is None where the model reports none. The corners of turned boxes are in
+        ``data["xyxyxyxy"]``: float32 (n, 4, 2), pixels of ``image``.
+        """
         import numpy as np
 
         from rfhosted.display.annotate import load_supervision
 
+        data: dict[str, Any] = {
+            "class_name": np.array([item.class_name for item in self.objects], dtype=str)
+        }
+        if self.objects and all(item.corners for item in self.objects):
+            data["xyxyxyxy"] = np.array([item.corners for item in self.objects], np.float32)
         found: sv.Detections = load_supervision().Detections(
             xyxy=np.array([item.box for item in self.objects], dtype=np.float32).reshape(-1, 4),
             mask=self._masks(),
-            confidence=np.array([item.confidence for item in self.objects], dtype=np.float32),
+            confidence=self._confidences(),
             class_id=np.array([item.class_id for item in self.objects], dtype=int),
-            data={"class_name": np.array([item.class_name for item in self.objects], dtype=str)},
+            data=data,
         )
         return found
+
+    def _confidences(self) -> Any:
+        import numpy as np
+
+        if not self.has_confidences:
+            return None
+        return np.array([item.confidence for item in self.objects], dtype=np.float32)
+
+    @property
+    def has_confidences(self) -> bool:
+        """Whether a threshold can be applied: Florence-2, for example, reports no confidences."""
+        if not self.unfiltered:
+            return True
+        return any(item.confidence is not None for item in self.unfiltered)
+
+    def filter(  # noqa: D102 - inherited
+        self,
+        *,
+        confidence: float | None = None,
+        classes: Collection[str] | str | None = None,
+        keypoint_confidence: float | None = None,
+    ) -> Self:
+        if confidence is not None and not self.has_confidences:
+            check_fraction("confidence", confidence)
+            raise ValueError(
+                f"{self.model} reports no confidences, so that a filter by confidence has nothing"
+                " to compare. Filter by classes: filter(classes=[…])."
+            )
+        return super().filter(
+            confidence=confidence, classes=classes, keypoint_confidence=keypoint_confidence
+        )
 
     @property
     def found(self) -> tuple[Detection, ...]:
@@ -68,7 +108,7 @@ class _Objects(Prediction):
         found = tuple(
             item
             for item in self.objects
-            if item.confidence >= confidence and (names is None or item.class_name in names)
+            if item.certainty >= confidence and (names is None or item.class_name in names)
         )
         if keypoint_confidence is not None:
             found = tuple(_with_sure_points(item, keypoint_confidence) for item in found)
@@ -128,15 +168,20 @@ class _Objects(Prediction):
         return [*self.notes, *annotate.omissions(self.objects)]
 
     def summary(self) -> str:
+        """How many objects of which classes."""
         if self.objects:
             return f"{counted(len(self.objects), 'object')}: {_class_counts(self.objects)}"
         # A lower confidence would not bring back what a filter of classes left out.
-        others = [item for item in self.unfiltered if item.confidence >= self.confidence]
+        others = [item for item in self.unfiltered if item.certainty >= self.confidence]
+        if others and not self.has_confidences:
+            return f"no object of these classes, only {_class_counts(others)}"
         if others:
             return (
                 f"no object of these classes above {self.confidence:.2f},"
                 f" only {_class_counts(others)}"
             )
+        if not self.confidence:
+            return "no objects"
         return f"no objects above {self.confidence:.2f}; try a lower confidence"
 
 
@@ -148,12 +193,12 @@ def _class_counts(objects: Sequence[Detection]) -> str:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class DetectionPrediction(_Objects):
+class DetectionPrediction(ObjectPrediction):
     """Object detection: boxes."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class InstancePrediction(_Objects):
+class InstancePrediction(ObjectPrediction):
     """Instance segmentation: boxes and masks."""
 
     def rows(self) -> list[Row]:
@@ -189,7 +234,7 @@ class InstancePrediction(_Objects):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class KeypointPrediction(_Objects):
+class KeypointPrediction(ObjectPrediction):
     """Keypoint detection: boxes and the points of a skeleton."""
 
     @functools.cached_property
@@ -209,7 +254,7 @@ class KeypointPrediction(_Objects):
         found: sv.KeyPoints = load_supervision().KeyPoints(
             xy=xy,
             keypoint_confidence=confidence,
-            detection_confidence=np.array([item.confidence for item in self.objects], np.float32),
+            detection_confidence=self._confidences(),
             class_id=np.array([item.class_id for item in self.objects], dtype=int),
             data={"class_name": np.array([item.class_name for item in self.objects], dtype=str)},
         )

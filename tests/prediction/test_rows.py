@@ -109,8 +109,8 @@ def test_class_confidences_that_are_not_reported_are_numbers_still():
 
 
 def shared(p):
-    skipped = ("segmentation", "scores", "predicted_classes", "multi_label", "classes")
-    return {name: value for name, value in vars(p).items() if name not in skipped}
+    own = ("segmentation", "scores", "predicted_classes", "multi_label", "similarity", "classes")
+    return {name: value for name, value in vars(p).items() if name not in own}
 
 
 def test_the_classes_that_a_model_knows():

@@ -23,16 +23,16 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from rfhosted.hosted import REQUEST_LIMITS, ApiVersion
-from rfhosted.local import onnx_models, request_image
+from rfhosted.local import onnx_models, prompted, request_image
 from rfhosted.local.errors import BadImageError, BusyError, RefusedError
-from rfhosted.local.middleware import is_v1, middleware
+from rfhosted.local.middleware import is_v1, key_of, middleware
 from rfhosted.local.parameters import Parameters, read_parameters
 from rfhosted.local.postprocess import MODELS, Model
 from rfhosted.local.render import render
 from rfhosted.local.simulation import Simulator
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from rfhosted.local.simulation import Simulation
 
@@ -69,6 +69,7 @@ def build_app(
         for root in ("/v1", "")
         for path, endpoint, methods in (
             ("/healthz", _healthz, ["GET"]),
+            *((path, service.prompted, ["POST"]) for path in (*prompted.ROUTES, *prompted.REFUSED)),
             ("/{dataset}/{version}", service.infer, ["POST"]),
         )
     ]
@@ -107,12 +108,22 @@ class Service:
 
     async def infer(self, request: Request) -> Response:
         """The image route."""
+        return await self._watched(request, self._infer)
+
+    async def prompted(self, request: Request) -> Response:
+        """The routes of prompted models."""
+        return await self._watched(request, self._prompted)
+
+    async def _watched(
+        self, request: Request, respond: Callable[[Request], Awaitable[Response]]
+    ) -> Response:
+        """Respond, unless the server is stopped or the client is gone before."""
         task = asyncio.current_task()
         self._open.add(task)
         if self._idle:
             self._idle.cancel()
         try:
-            return await self._infer(request)
+            return await respond(request)
         except ClientDisconnect:  # nobody reads this response, and nothing is logged
             return Response(status_code=400)
         except asyncio.CancelledError:  # by stop
@@ -139,10 +150,34 @@ class Service:
                 if model_id not in MODELS:
                     raise RefusedError(404, _NO_MODEL)
                 state["model_id"] = model_id
-                return await self._queue(request, state, version, data, parameters)
+                work = functools.partial(self._respond, state, version, data, parameters)
+                return await self._queue(request, work)
             size = request_image.image_size(data)
             del data
         return await self._simulator.respond(state, model_id, version, size)
+
+    async def _prompted(self, request: Request) -> Response:
+        is_legacy = is_v1(request.url.path)
+        path = request.url.path.removeprefix("/v1") if is_legacy else request.url.path
+        version = ApiVersion.V1 if is_legacy else ApiVersion.V2
+        async with self._room_for_body(request):
+            raw = await request_image.read_body(request, REQUEST_LIMITS[version])
+            if key_of(request) == prompted.LEGACY_KEY:
+                raise RefusedError(402, prompted.NO_CREDITS)
+            if path in prompted.REFUSED:
+                raise RefusedError(501, prompted.REFUSED[path])
+            kind, _, on_v1 = prompted.ROUTES[path]
+            if is_legacy and not on_v1:
+                raise RefusedError(404, _NO_MODEL)
+            body = prompted.read(kind, raw)
+            del raw
+            work = functools.partial(self._respond_to_prompts, path, body)
+            return await self._queue(request, work)
+
+    def _respond_to_prompts(self, path: str, body: Any) -> Response:
+        with self._decoding:
+            image = request_image.decode(prompted.image_bytes(body))
+        return JSONResponse(prompted.respond(path, image, body))
 
     @contextlib.asynccontextmanager
     async def _room_for_body(self, request: Request) -> AsyncIterator[None]:
@@ -156,10 +191,10 @@ class Service:
         finally:
             self._large_bodies.release()
 
-    async def _queue(self, request: Request, *work: Any) -> Response:
+    async def _queue(self, request: Request, work: Callable[[], Response]) -> Response:
         """Respond when it is this request's turn; stop if the client does not wait any longer."""
         abandoned = threading.Event()
-        response = asyncio.ensure_future(self._run(abandoned, *work))
+        response = asyncio.ensure_future(self._run(abandoned, work))
         disconnected = asyncio.ensure_future(_disconnected(request))
         try:
             await asyncio.wait({response, disconnected}, return_when=asyncio.FIRST_COMPLETED)
@@ -172,7 +207,7 @@ class Service:
                 task.cancel()
             await asyncio.wait({response, disconnected})
 
-    async def _run(self, abandoned: threading.Event, *work: Any) -> Response:
+    async def _run(self, abandoned: threading.Event, work: Callable[[], Response]) -> Response:
         await _turn(self._turns)
         # The turn ends with the thread, not with this task. The pool has no queue of its own, which
         # would keep the images of clients that are gone.
@@ -180,16 +215,12 @@ class Service:
             asyncio.get_running_loop().call_soon_threadsafe, self._turns.release
         )
         try:
-            job = self._pool.submit(self._begin, abandoned, *work)
+            job = self._pool.submit(_begin, abandoned, work)
         except RuntimeError:  # the interpreter ends and starts no more threads
             end_turn()
             raise BusyError from None
         job.add_done_callback(lambda _: end_turn())
         return await asyncio.wrap_future(job)
-
-    def _begin(self, abandoned: threading.Event, *work: Any) -> Response:
-        onnx_models.abandoned.set(abandoned)
-        return self._respond(*work)
 
     def _respond(
         self, state: dict[str, Any], version: ApiVersion, data: bytes, parameters: Parameters
@@ -231,6 +262,11 @@ class Service:
             model.load()
             self._loaded.add(model_id)
             return time.perf_counter() - began
+
+
+def _begin(abandoned: threading.Event, work: Callable[[], Response]) -> Response:
+    onnx_models.abandoned.set(abandoned)
+    return work()
 
 
 def _v1_shape(response: dict[str, Any]) -> dict[str, Any]:

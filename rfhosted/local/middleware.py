@@ -104,7 +104,7 @@ class _Access:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope)
-        sent = _key_of(request)
+        sent = key_of(request)
         is_open = scope["path"].removeprefix("/v1") == "/healthz"
         if "origin" in request.headers:  # browsers send it, and only they do
             refusal = JSONResponse({"message": "Web pages may not use this server."}, 403)
@@ -117,7 +117,7 @@ class _Access:
         await refusal(scope, receive, send)
 
 
-def _key_of(request: Request) -> str | None:
+def key_of(request: Request) -> str | None:
     """The key of a request: the query's before the header's."""
     if "api_key" in request.query_params:
         return request.query_params["api_key"]

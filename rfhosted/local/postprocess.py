@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import uuid
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import cv2
 import numpy as np
@@ -68,10 +68,10 @@ class Model:
 
 
 def _objects(image: DecodedImage, parameters: Parameters) -> dict[str, Any]:
-    return {"predictions": [item for item, _ in _detect(image.rgb, parameters)]}
+    return {"predictions": [item for item, _ in detected(image.rgb, parameters)]}
 
 
-def _detect(
+def detected(
     rgb: Pixels, parameters: Parameters, only: str | None = None
 ) -> list[tuple[dict[str, Any], Floats]]:
     """Detections over the threshold, best first: fields of the response, and x1 y1 x2 y2."""
@@ -121,22 +121,24 @@ def _refined(predictions: list[dict[str, Any]], detected: int) -> dict[str, Any]
 
 
 def _instances(image: DecodedImage, parameters: Parameters) -> dict[str, Any]:
-    detections = _detect(image.rgb, parameters)
+    detections = detected(image.rgb, parameters)
     if not detections:
         return {"predictions": []}
-    derived = _DerivedMasks(image.rgb)
+    derived = DerivedMasks(image.rgb)
     predictions = []
     for item, box in detections[:MOST_REFINED]:
         onnx_models.check_abandoned()
         mask = derived.mask(box, item["class"])
         # Every response says that no model was trained for these masks.
         predictions.append(
-            item | _mask_fields(mask, image, parameters) | {"mask_source": "derived"}
+            item
+            | mask_fields(mask, image, parameters.response_mask_format)
+            | {"mask_source": "derived"}
         )
     return _refined(predictions, len(detections))
 
 
-class _DerivedMasks:
+class DerivedMasks:
     """Masks of the boxes of one image, from the class map and from salient objects."""
 
     def __init__(self, rgb: Pixels) -> None:
@@ -172,10 +174,11 @@ class _DerivedMasks:
         return np.asarray(crop >= (crop.min() + crop.max()) / 2)
 
 
-def _mask_fields(
-    mask: npt.NDArray[np.bool_], image: DecodedImage, parameters: Parameters
+def mask_fields(
+    mask: npt.NDArray[np.bool_], image: DecodedImage, form: Literal["polygon", "rle"]
 ) -> dict[str, Any]:
-    if parameters.response_mask_format == "rle":
+    """A mask as a response has it, in pixels of the whole image (RLE) or of ``rgb`` (polygon)."""
+    if form == "rle":
         import supervision as sv
 
         full = image.full_size(mask.astype(np.uint8)).astype(bool)
@@ -190,7 +193,7 @@ def _mask_fields(
 
 
 def _keypoints(image: DecodedImage, parameters: Parameters) -> dict[str, Any]:
-    detections = _detect(image.rgb, parameters, only="person")
+    detections = detected(image.rgb, parameters, only="person")
     predictions = []
     for item, box in detections[:MOST_REFINED]:
         points = [

@@ -8,7 +8,7 @@ from rfhosted.comparison.precision_recall import (
 )
 from rfhosted.comparison.size_sweep import sweep as sweep
 from rfhosted.comparison.sweep_result import Sweep as Sweep
-from rfhosted.default import predict as predict
+from rfhosted.default import detect as detect, predict as predict, segment as segment
 from rfhosted.endpoints.call import Call as Call
 from rfhosted.errors import (
     AuthenticationError as AuthenticationError,

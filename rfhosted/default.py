@@ -46,3 +46,5 @@ def _with_default_client(
 
 
 predict = _with_default_client(Client.predict)
+segment = _with_default_client(Client.segment)
+detect = _with_default_client(Client.detect)

@@ -234,8 +234,8 @@ def language(image: DecodedImage, body: LanguageBody) -> dict[str, Any]:
     if not body.model_id.startswith("florence-2") or (body.prompt or "").strip() != "<OD>":
         raise RefusedError(
             501,
-            "The local server has no vision-language model: of Florence-2's tasks it can stand in"
-            f" for object-detection only. {_ELSEWHERE}",
+            "The local server has no vision-language model: of Florence-2's tasks it has"
+            f" object-detection only. {_ELSEWHERE}",
         )
     predictions = [item for item, _ in postprocess.detected(image.rgb, Parameters(confidence=0.4))]
     image.to_full_size(predictions)

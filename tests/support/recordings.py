@@ -47,3 +47,15 @@ class Recording:
 def recordings() -> list[Recording]:
     files = sorted(RECORDINGS.glob("*/*.json"))
     return [Recording(f"{f.parent.name}/{f.stem}", json.loads(f.read_text())) for f in files]
+
+
+def prompted_recordings(*families: str) -> list[Recording]:
+    """The exchanges of prompted models: "sam2", "yolo-world", …; their names are "sam2/embed"."""
+    files = sorted(f for each in families for f in (RECORDINGS / "prompted" / each).glob("*.json"))
+    return [Recording(f"{f.parent.name}/{f.stem}", json.loads(f.read_text())) for f in files]
+
+
+def prompted_image(name: str) -> Path:
+    """The file of an image that was sent to a prompted model."""
+    own = RECORDINGS / "prompted" / "images" / name
+    return own if own.exists() else IMAGES / name

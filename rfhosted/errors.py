@@ -247,14 +247,23 @@ _BY_HUNDREDS: dict[int, tuple[type[HostedError], str]] = {
     5: STATUSES[500],
 }
 
-#: Beginnings of the server's 400 messages for which another class fits better.
-_BETTER_400 = {
-    "Could not load input image": (ImageError, "The server could not read the image"),
-    "Data pointed by URL": (ImageError, "The server could not read the image"),
-    "Data is not image": (ImageError, "The server could not read the image"),
-    "Required Roboflow API key is missing": STATUSES[401],
-    "Invalid Model ID": (ModelNotFoundError, "The server does not accept this model id"),
+#: Beginnings of the server's messages, by status, for which another class fits better.
+_BETTER: dict[int, dict[str, tuple[type[HostedError], str]]] = {
+    400: {
+        "Could not load input image": (ImageError, "The server could not read the image"),
+        "Data pointed by URL": (ImageError, "The server could not read the image"),
+        "Data is not image": (ImageError, "The server could not read the image"),
+        "Required Roboflow API key is missing": STATUSES[401],
+        "Invalid Model ID": (ModelNotFoundError, "The server does not accept this model id"),
+    },
+    501: {
+        "Fine-tuned SAM 3": (UnsupportedError, "The service runs no fine-tuned SAM 3"),
+        "SAM3": (UnsupportedError, "The service does not offer this of SAM 3"),
+    },
 }
+
+#: What a server says that forwards SAM 3 to the platform, for every failure there.
+_SAM3_FORWARDED = re.compile(r"SAM3 (?:visual_segment )?remote request failed")
 
 
 def error_for(status: int, server_message: str | None) -> HostedError:
@@ -271,11 +280,19 @@ def error_for(status: int, server_message: str | None) -> HostedError:
             status=status,
             server_message=server_message,
         )
+    if status == 500 and _SAM3_FORWARDED.match(server_message or ""):
+        return ServiceError(
+            "The platform behind the server did not run SAM 3",
+            status=status,
+            server_message=server_message,
+            advice="It does not say why: try once more; then check the plan and the credits of the"
+            " workspace (a legacy plan has no SAM 3), and send fewer prompts or a smaller image (it"
+            " stops after 60 seconds).",
+        )
     kind, happened = STATUSES.get(status) or _BY_HUNDREDS[min(status // 100, 5)]
-    if status == 400:
-        for start, better in _BETTER_400.items():
-            if (server_message or "").startswith(start):
-                kind, happened = better
+    for start, better in _BETTER.get(status, {}).items():
+        if (server_message or "").startswith(start):
+            kind, happened = better
     return kind(happened, status=status, server_message=server_message)
 
 

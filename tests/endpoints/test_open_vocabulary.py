@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rfhosted import Client, errors, hosted
@@ -106,6 +106,7 @@ sides = st.integers(8, 4000)
 sizes = st.tuples(sides, sides)
 
 
+@settings(deadline=None)  # no test depends on the time it takes
 @given(sizes, sizes, st.lists(st.floats(0.1, 0.9), min_size=4, max_size=4))
 def test_boxes_come_back_in_pixels_of_the_original(original, sent, place) -> None:
     x, y, width, height = (part * side for part, side in zip(place, sent * 2, strict=True))

@@ -7,7 +7,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rfhosted import Client, errors, hosted
@@ -313,12 +313,19 @@ def test_recorded_failures_are_the_right_error(scripted, name) -> None:
         422: errors.InvalidRequestError,
         423: errors.PaymentRequiredError,
         500: errors.ServiceError,
-        501: (errors.ServiceError, errors.UnsupportedError),
+        501: errors.UnsupportedError,
     }
     with pytest.raises(kinds[recording.status]) as caught:
         answered(scripted, recording, sam.call(names="a"))
     assert caught.value.status == recording.status
     assert "/9j/" not in str(caught.value)  # the image that a 422 repeats
+
+
+def test_a_failure_behind_the_server_may_be_the_plan(scripted) -> None:
+    with pytest.raises(errors.ServiceError) as caught:
+        answered(scripted, RECORDED["sam3-proxied/proxy-fails-500"], sam.call(names="a"))
+    assert "plan" in caught.value.advice
+    assert len(scripted.received) == 1  # billable: not repeated unasked
 
 
 def test_a_hole_stays_a_hole() -> None:
@@ -400,6 +407,7 @@ json_values = st.recursive(
 )
 
 
+@settings(deadline=None)  # no test depends on the time it takes
 @given(json_values, json_values)
 def test_no_response_fails_in_another_way(item, confidence) -> None:
     for raw in (concept([item]), concept([{"masks": item, "confidence": confidence}])):
@@ -415,6 +423,7 @@ sizes = st.tuples(sides, sides)
 fractions = st.tuples(*[st.floats(0, 0.45)] * 2, *[st.floats(0.55, 1)] * 2)
 
 
+@settings(deadline=None)  # no test depends on the time it takes
 @given(sizes, sizes, fractions)
 def test_prompts_are_sent_in_pixels_of_the_sent_image(original, sent, place) -> None:
     scale = Scale(original, sent)
@@ -435,6 +444,7 @@ def test_prompts_are_sent_in_pixels_of_the_sent_image(original, sent, place) -> 
     assert point["positive"] is True
 
 
+@settings(deadline=None)  # no test depends on the time it takes
 @given(sizes, st.tuples(st.integers(8, 200), st.integers(8, 200)), fractions)
 def test_masks_come_back_in_pixels_of_the_original(original, sent, place) -> None:
     """A mask that fills the box of the prompt, as polygon, in parts and as run lengths."""
@@ -461,6 +471,7 @@ shapes = st.lists(
 )
 
 
+@settings(deadline=None)  # no test depends on the time it takes
 @given(shapes)
 def test_a_union_of_masks_is_what_a_canvas_holds(rectangles) -> None:
     canvas, parts = np.zeros((24, 36), dtype=bool), []

@@ -91,9 +91,10 @@ class Verbs(Access):
             box: The box of one object, (x0, y0, x1, y1), in pixels of the original image.
             boxes: A box for each of several objects; each is a request.
             like: One or several example boxes.
-            unlike: Boxes of counter-examples, together with ``like``.
+            unlike: Boxes of counter-examples, together with ``like`` or ``names``.
             model: "sam3", or "sam2" for points and boxes ("sam2/hiera_tiny" chooses a version).
-            confidence: Least confidence, fraction in [0, 1]; None for 0.5, the model's default.
+            confidence: Least confidence, fraction in [0, 1]; None for 0.5, the model's default;
+                for points and boxes, None keeps every mask.
             image_size: Longest side to send, in pixels; "original"; None for 1024.
             api_version: "v1" or "v2"; None for the client's.
 

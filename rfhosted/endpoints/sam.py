@@ -38,7 +38,7 @@ _FINE_TUNED = "sam3-fine-tuned"
 _SAM2 = "sam2"
 _SAM2_VERSIONS = ("hiera_large", "hiera_b_plus", "hiera_small", "hiera_tiny")
 _PROMPTS = (
-    "names=['dog'] (everything of that name), points=[(x, y)] or box=(x0, y0, x1, y1) (the one"
+    "names=['dog'] (everything of that name), points=[(x, y)] and/or box=(x0, y0, x1, y1) (the one"
     " object there), boxes=[…] (one object each), or like=(x0, y0, x1, y1) (everything that looks"
     " like it)"
 )
@@ -60,7 +60,7 @@ def call(
     Args:
         names: What to find: every object of each name.
         points: Points (x, y) of one object, or (x, y, False) outside of it.
-        box: The box (x0, y0, x1, y1) around one object.
+        box: The box (x0, y0, x1, y1) around one object; points may say more of it.
         boxes: Several such boxes, one object each, each in a request of its own.
         like: One or more boxes around examples: every object that looks like them.
         unlike: One or more boxes around what is not meant; goes with ``like`` or ``names``.
@@ -76,7 +76,7 @@ def call(
     check_fraction("confidence", confidence)
     prompts = {"names": names, "points": points, "box": box, "boxes": boxes, "like": like}
     given = [name for name, prompt in prompts.items() if prompt is not None]
-    if len(given) != 1:
+    if len(given) != 1 and given != ["points", "box"]:
         problem = f"{' and '.join(given)} cannot go together" if given else "there is no prompt"
         raise ValueError(f"{problem}: pass exactly one of {_PROMPTS}.")
     by_concept = given[0] in ("names", "like")
@@ -95,11 +95,13 @@ def call(
             () if unlike is None else _checked_boxes(unlike, "unlike"),
             _CONFIDENCE if confidence is None else confidence,
         )
-    one = () if box is None else (check_box(box),)
-    places = one or (() if boxes is None else _checked_boxes(boxes, "boxes"))
-    return ByPlace(
-        family, model, () if points is None else _checked_points(points), places, confidence
-    )
+    places = () if boxes is None else _checked_boxes(boxes, "boxes")
+    if box is not None:
+        places = (check_box(box),)
+    placed = () if points is None else _checked_points(points)
+    if not (places or any(on_object for *_, on_object in placed)):
+        raise ValueError("points needs at least one point on the object: (x, y) without False.")
+    return ByPlace(family, model, placed, places, confidence)
 
 
 def _settled(model: str, *, by_concept: bool) -> tuple[str, str]:
@@ -149,8 +151,8 @@ def _checked_points(given: Sequence[Sequence[float]]) -> tuple[Point, ...]:
         raise TypeError(
             "points is a list of (x, y) or (x, y, False) in pixels of the original image."
         ) from None
-    if not any(on_object for *_, on_object in points):
-        raise ValueError("points needs at least one point on the object: (x, y) without False.")
+    if not points:
+        raise ValueError("points is empty: give at least one point (x, y).")
     return points
 
 
@@ -255,13 +257,13 @@ class ByConcept:
 
 @dataclass(frozen=True, slots=True)
 class ByPlace:
-    """The one object at some points, or the one in each box (SAM 3 and SAM 2).
+    """The one object at some points and in a box, or the one in each of several boxes.
 
     Attributes:
         family: Its row in ``hosted.PROMPTED_MODELS``.
         model: The model id.
         points: (x, y, whether it is on the object), in pixels of the original image.
-        boxes: Boxes, one object each; empty where there are points.
+        boxes: Boxes, one object each; one at most where there are points.
         confidence: Least confidence, a fraction; the server knows no threshold, so that masks
             below it are left out when the response is read. None keeps them all.
     """
@@ -294,13 +296,12 @@ class ByPlace:
 
     def bodies(self, image: dict[str, str], scale: Scale) -> list[dict[str, Any]]:
         """The JSON bodies, one for each object: servers have mixed up several in one request."""
-        prompts: list[dict[str, Any]] = [
-            {"box": _from_centre(scale.box_to_sent(box))} for box in self.boxes
-        ]
-        if self.points:
-            placed = [(scale.point_to_sent(x, y), on_object) for x, y, on_object in self.points]
-            points = [{"x": x, "y": y, "positive": on_object} for (x, y), on_object in placed]
-            prompts = [{"points": points}]
+        placed = [(scale.point_to_sent(x, y), on_object) for x, y, on_object in self.points]
+        points = [{"x": x, "y": y, "positive": on_object} for (x, y), on_object in placed]
+        shared: dict[str, Any] = {"points": points} if points else {}
+        prompts = [
+            shared | {"box": _from_centre(scale.box_to_sent(box))} for box in self.boxes
+        ] or [shared]
         if self.family == _SAM2:
             model = {"sam2_version_id": self.model.removeprefix(f"{_SAM2}/")}
         else:

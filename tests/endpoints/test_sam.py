@@ -69,7 +69,9 @@ SQUARE = [[10, 20], [10, 40], [50, 40], [50, 20]]
     [
         ({}, ValueError),
         ({"names": ["a"], "box": BOX}, ValueError),
-        ({"points": [(1, 1)], "box": BOX}, ValueError),
+        ({"points": [(1, 1)], "boxes": [BOX]}, ValueError),
+        ({"names": ["a"], "points": [(1, 1)]}, ValueError),
+        ({"points": [], "box": BOX}, ValueError),
         ({"names": ["a"], "like": BOX}, ValueError),
         ({"box": BOX, "boxes": [BOX]}, ValueError),
         ({"unlike": BOX}, ValueError),
@@ -225,6 +227,17 @@ def test_each_box_is_a_request() -> None:
     parsed = call.read([one, none, one], SCALE)
     assert [(d.class_name, d.class_id) for d in parsed.output] == [("object 1", 0), ("object 3", 2)]
     assert parsed.exec is None
+
+
+def test_points_say_more_of_the_object_in_a_box() -> None:
+    call = sam.call(box=(0, 0, 10, 20), points=[(3, 4, False)])
+    (body,) = bodies(call)
+    assert body["prompts"] == [
+        {
+            "points": [{"x": 3, "y": 4, "positive": False}],
+            "box": {"x": 5, "y": 10, "width": 10, "height": 20},
+        }
+    ]
 
 
 def test_examples_and_counterexamples_have_labels() -> None:

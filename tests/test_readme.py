@@ -48,11 +48,24 @@ def test_the_other_examples_run_with_a_key(monkeypatch, scripted) -> None:
     monkeypatch.setattr(hosted, "V2_HOSTS", dict.fromkeys(hosted.V2_HOSTS, scripted.url))
     monkeypatch.setattr("builtins.input", lambda text: "y")  # yes to a benchmark's requests
     shutil.copy(rfhosted.sample("cat"), "dog.jpg")
-    _, *others = blocks("python")
+    _, *others = (block for block in blocks("python") if block != prompted_block())
     assert others
     for block in others:
         exec(block, {"rfhosted": rfhosted})
     assert {"/coco/3", "/my-project/3"} <= {request.path for request in scripted.received}
+
+
+def prompted_block() -> str:
+    """The example of the prompted models: the local models respond to it."""
+    (block,) = (block for block in blocks("python") if "rfhosted.segment" in block)
+    return block
+
+
+def test_the_example_of_prompted_models_runs_without_a_key() -> None:
+    *lines, last = prompted_block().strip().splitlines()
+    names = {"rfhosted": rfhosted}
+    exec("\n".join(lines), names)
+    assert {row["class_name"] for row in eval(last, names).rows()} == {"person"}
 
 
 def test_commands_are_those_that_ci_runs() -> None:
@@ -94,6 +107,14 @@ def test_errors_are_those_of_the_code() -> None:
             assert kind.__name__ in documented[status], status
     for status, names in documented.items():
         assert errors.STATUSES[status][0].__name__ in names
+
+
+def test_prompted_models_are_those_of_the_code() -> None:
+    known = {model.title: model for model in hosted.PROMPTED_MODELS.values()}
+    for title, verb, v1, v2, _ in table("Prompted models"):
+        model = known[title]
+        assert (*code(verb), v1 == "yes", v2 == "yes") == (model.verb, model.v1, model.v2)
+        assert callable(getattr(rfhosted, model.verb))
 
 
 def test_tasks_are_those_of_the_code() -> None:

@@ -8,7 +8,14 @@ from rfhosted.comparison.precision_recall import (
 )
 from rfhosted.comparison.size_sweep import sweep as sweep
 from rfhosted.comparison.sweep_result import Sweep as Sweep
-from rfhosted.default import detect as detect, predict as predict, segment as segment
+from rfhosted.default import (
+    ask as ask,
+    classify as classify,
+    detect as detect,
+    predict as predict,
+    read as read,
+    segment as segment,
+)
 from rfhosted.endpoints.call import Call as Call
 from rfhosted.errors import (
     AuthenticationError as AuthenticationError,

@@ -48,3 +48,6 @@ def _with_default_client(
 predict = _with_default_client(Client.predict)
 segment = _with_default_client(Client.segment)
 detect = _with_default_client(Client.detect)
+classify = _with_default_client(Client.classify)
+ask = _with_default_client(Client.ask)
+read = _with_default_client(Client.read)

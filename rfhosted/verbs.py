@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from rfhosted import hosted
 from rfhosted.access import Access
-from rfhosted.endpoints import open_vocabulary, prompted, sam
+from rfhosted.endpoints import clip, florence2, ocr, open_vocabulary, prompted, sam
 from rfhosted.endpoints.prompted import PreparedPrompts
 from rfhosted.endpoints.routing import address_of, find_prompted_route, json_route
 from rfhosted.errors import TooLargeError
@@ -29,7 +29,13 @@ if TYPE_CHECKING:
     from rfhosted.images.sources import ImageLike
     from rfhosted.images.upload import ImageSize
     from rfhosted.outputs.values import Box
-    from rfhosted.prediction import DetectionPrediction, InstancePrediction, Prediction
+    from rfhosted.prediction import (
+        ClassificationPrediction,
+        DetectionPrediction,
+        InstancePrediction,
+        Prediction,
+        TextPrediction,
+    )
     from rfhosted.transport.connection import Stop
     from rfhosted.transport.request import Request
 
@@ -143,6 +149,102 @@ class Verbs(Access):
         call = open_vocabulary.call(names, model=model, confidence=confidence)
         prediction = self.run(call, image, image_size=image_size, api_version=api_version)
         return cast("DetectionPrediction", prediction)
+
+    def classify(
+        self,
+        image: ImageLike,
+        names: Sequence[str] | str,
+        *,
+        model: str = "clip",
+        image_size: ImageSize = None,
+        api_version: ApiVersion | VersionName | None = None,
+    ) -> ClassificationPrediction:
+        """Rank names by how well they describe the image (zero-shot classification).
+
+        The scores are cosine similarities, not probabilities: they order the names, and mean
+        nothing as percent. More than 8 names become several requests.
+
+        Args:
+            image: As ``predict`` takes it.
+            names: The descriptions to compare, such as "a photo of a cat".
+            model: "clip", or "clip/ViT-B-32" for one of its versions.
+            image_size: Longest side to send, in pixels; "original"; None for 1024.
+            api_version: "v1" or "v2"; None for the client's.
+
+        Raises:
+            HostedError: See ``rfhosted.errors``; each says the next step.
+            ValueError, TypeError: The names make no sense; nothing was sent.
+        """
+        call = clip.call(names, model=model)
+        prediction = self.run(call, image, image_size=image_size, api_version=api_version)
+        return cast("ClassificationPrediction", prediction)
+
+    def ask(
+        self,
+        image: ImageLike,
+        prompt: str | Sequence[str] | None = None,
+        *,
+        task: str | None = None,
+        region: Box | None = None,
+        model: str = "florence-2-base",
+        max_new_tokens: int = 1024,
+        image_size: ImageSize = None,
+        api_version: ApiVersion | VersionName | None = None,
+    ) -> Prediction:
+        """Send a vision-language model a text or a task; without either it writes a caption.
+
+        Args:
+            image: As ``predict`` takes it.
+            prompt: A text such as "How many dogs are there?" (Qwen-VL, PaliGemma, …); for
+                Florence-2 the phrase or the names that its task needs.
+            task: A task of Florence-2 by its plain name, such as "object-detection" or "ocr".
+            region: A box (x0, y0, x1, y1) in pixels of the original, for the tasks on regions.
+            model: "florence-2-base", "florence-2-large", "qwen3vl-2b-instruct", ….
+            max_new_tokens: Longest response in tokens, at most 1024.
+            image_size: Longest side to send, in pixels; "original"; None for 1024.
+            api_version: "v2"; v1 does not run these models.
+
+        Returns:
+            A TextPrediction; a DetectionPrediction or InstancePrediction where the task gives
+            boxes or masks. Florence-2 reports no confidences: they are None.
+
+        Raises:
+            HostedError: See ``rfhosted.errors``; each says the next step.
+            ValueError, TypeError: The prompt makes no sense; nothing was sent.
+        """
+        call: PromptedCall = florence2.call(
+            prompt, task=task, region=region, model=model, max_new_tokens=max_new_tokens
+        )
+        return self.run(call, image, image_size=image_size, api_version=api_version)
+
+    def read(
+        self,
+        image: ImageLike,
+        *,
+        model: str = "pp-ocr",
+        image_size: ImageSize = None,
+        api_version: ApiVersion | VersionName | None = None,
+    ) -> TextPrediction:
+        """Read the text in an image (OCR).
+
+        Args:
+            image: As ``predict`` takes it.
+            model: "pp-ocr" (text with boxes), "easy-ocr", "doctr" or "trocr" (one line of text).
+            image_size: Longest side to send, in pixels; "original"; None for 2048.
+            api_version: "v1" or "v2"; None for the client's.
+
+        Returns:
+            The text, and one detection for each line where the model gives boxes; its class name
+            is the text.
+
+        Raises:
+            HostedError: See ``rfhosted.errors``; each says the next step.
+            ValueError: No such model; nothing was sent.
+        """
+        prediction = self.run(
+            ocr.call(model), image, image_size=image_size, api_version=api_version
+        )
+        return cast("TextPrediction", prediction)
 
     def prepare_prompted(
         self,

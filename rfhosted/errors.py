@@ -262,6 +262,9 @@ _BETTER: dict[int, dict[str, tuple[type[HostedError], str]]] = {
     },
 }
 
+#: The advice for 501: the server has not the model that it was sent to.
+_NOT_THERE = "Use another model, or another server that has this one; trying again does not help."
+
 #: What a server says that forwards SAM 3 to the platform, for every failure there.
 _SAM3_FORWARDED = re.compile(r"SAM3 (?:visual_segment )?remote request failed")
 
@@ -293,7 +296,8 @@ def error_for(status: int, server_message: str | None) -> HostedError:
     for start, better in _BETTER.get(status, {}).items():
         if (server_message or "").startswith(start):
             kind, happened = better
-    return kind(happened, status=status, server_message=server_message)
+    advice = _NOT_THERE if status == 501 and kind is ServiceError else None
+    return kind(happened, status=status, server_message=server_message, advice=advice)
 
 
 def message_in(body: Any) -> str | None:

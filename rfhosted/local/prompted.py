@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from rfhosted.local.request_image import DecodedImage
 
-_DETECTED = "the local detector of COCO's 80 classes, not {}"
-_GRABCUT = "GrabCut started from a saliency model, not {}"
+_DETECTED = "Made by the local detector of COCO's 80 classes, not {}."
+_GRABCUT = "Made by GrabCut, started from a saliency model, not {}."
 _ELSEWHERE = "Use the hosted API with a key, or a server of your own that has the model."
 
 #: The key of a workspace without a credit plan, so that its error can be taught.

@@ -11,9 +11,11 @@ from rfhosted.comparison.sweep_result import Sweep as Sweep
 from rfhosted.default import (
     ask as ask,
     classify as classify,
+    describe_workflow as describe_workflow,
     detect as detect,
     predict as predict,
     read as read,
+    run_workflow as run_workflow,
     segment as segment,
 )
 from rfhosted.endpoints.call import Call as Call
@@ -38,5 +40,6 @@ from rfhosted.hosted import ApiVersion as ApiVersion, Task as Task
 from rfhosted.images.samples import sample as sample, sample_names as sample_names
 from rfhosted.latency import Benchmark as Benchmark, benchmark as benchmark, published as published
 from rfhosted.prediction import Prediction as Prediction, TextPrediction as TextPrediction
+from rfhosted.prediction.workflow import WorkflowResult as WorkflowResult
 
 __version__: str

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from rfhosted.endpoints.call import Prepared, Route
     from rfhosted.endpoints.image_tasks import Parsed
     from rfhosted.endpoints.prompted import PreparedPrompts
+    from rfhosted.endpoints.workflows import Interface
     from rfhosted.hosted import RegionName, VersionName
     from rfhosted.images.sources import ImageLike
     from rfhosted.transport.connection import Stop
@@ -81,6 +82,7 @@ class Access:
         self._http = http if isinstance(http, Transport) else Transport()
         self.transport: SupportsSend = self._custom_transport or self._http
         self._sizes = model_info.Sizes()
+        self._interfaces: dict[str, Interface] = {}
         self._noted_v2 = False
 
     def _settings(self) -> dict[str, Any]:
@@ -191,6 +193,10 @@ class Access:
             "simulated": parsed.simulated,
             "credits": credits_of(responses) if route.is_billable else None,
         }
+        return self._made(parsed, shared)
+
+    @staticmethod
+    def _made(parsed: Parsed, shared: dict[str, Any]) -> Prediction:
         return prediction_of(parsed.task, parsed.output, shared)
 
     def _notes(self, route: Route, responses: list[Reply]) -> tuple[str, ...]:

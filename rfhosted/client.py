@@ -13,7 +13,7 @@ from rfhosted.endpoints.routing import (
     find_route,
 )
 from rfhosted.images import sources
-from rfhosted.verbs import Verbs
+from rfhosted.workflow_verbs import WorkflowVerbs
 
 if TYPE_CHECKING:
     from rfhosted.hosted import ApiVersion, Task, TaskName, VersionName
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rfhosted.transport.connection import Stop
 
 
-class Client(Verbs):
+class Client(WorkflowVerbs):
     """Sends images to the hosted API, to a server of your own, or to the local models.
 
     With neither a key nor ``base_url`` the client is local: the embedded server starts in this

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 from rfhosted.batch import runner
 from rfhosted.comparison.size_sweep import sweep
-from rfhosted.explorer import options
+from rfhosted.explorer import options, prompts
 from rfhosted.explorer.settings import EXPECTED, Planned, Response, Swept
 from rfhosted.transport.connection import Stop
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from rfhosted.client import Client
     from rfhosted.endpoints.call import Call, Prepared
+    from rfhosted.endpoints.prompted import PreparedPrompts
+    from rfhosted.explorer.prompts import Prompt
     from rfhosted.explorer.settings import Event, Source
     from rfhosted.images.upload import ImageSize
 
@@ -124,11 +126,15 @@ class Worker(Generic[T]):
                 self._idle.notify_all()
 
 
-def plan(client: Client, source: Source | None, call: Call, shown: float) -> Planned:
+def plan(
+    client: Client, source: Source | None, call: Call, shown: float, prompt: Prompt | None = None
+) -> Planned:
     """The request that would be sent; the platform is not contacted either."""
     if source is None:
         return Planned(None)
     try:
+        if prompt:
+            return Planned(prompts.prepare(client, source.image, prompt, call, shown))
         return Planned(prepare(client, source, call, shown, ask_platform=False))
     except EXPECTED as error:
         return Planned(error)
@@ -147,6 +153,7 @@ def send(
     source: Source,
     calls: Sequence[Call],
     shown: float,
+    prompt: Prompt | None = None,
     *,
     stop: Stop,
     on_done: Callable[[int], object],
@@ -158,8 +165,14 @@ def send(
     failed: list[Exception] = []
 
     def send_one(call: Call) -> Response:
-        prepared = prepare(client, source, call, shown)
-        return Response(source, call, client, prepared, client.send(prepared, stop=stop))
+        prepared: Prepared | PreparedPrompts
+        if prompt:
+            prepared = prompts.prepare(client, source.image, prompt, call, shown)
+            prediction = client.send_prompted(prepared, stop=stop)
+        else:
+            prepared = prepare(client, source, call, shown)
+            prediction = client.send(prepared, stop=stop)
+        return Response(source, call, client, prepared, prediction, prompt)
 
     def done(outcome: runner.Outcome[Call, Response]) -> None:
         if outcome.error:

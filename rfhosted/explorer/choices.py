@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rfhosted import hosted
 from rfhosted.endpoints.call import Call
 from rfhosted.errors import ModelNotFoundError
-from rfhosted.explorer import options
+from rfhosted.explorer import options, prompts
 from rfhosted.explorer.settings import Display, Event, Source
 from rfhosted.hosted import ApiVersion, Task
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from rfhosted.client import Client
+    from rfhosted.explorer.prompts import Prompt
     from rfhosted.prediction.ground_truth import GroundTruth
 
 
@@ -26,6 +27,7 @@ class Choices:
         client: The client; ``set_key`` makes another.
         source: The image, or None.
         call: What Run requests; its confidence is left to the display.
+        prompt: What Run requests of a prompted model instead; None for the tasks of ``predict``.
         refused: Why the model that was typed last is not used, or None.
         problem: The last error, or None.
         notice: What happened last, as a sentence.
@@ -36,14 +38,18 @@ class Choices:
         self.client = client
         self.source: Source | None = None
         self.call = Call(task=Task.OBJECT_DETECTION, api_version=client.api_version)
+        self.prompt: Prompt | None = None
         self.refused: ModelNotFoundError | None = None
         self.problem: Exception | None = None
         self.notice = ""
         self.auto = client.is_local
-        self._displays: dict[Task | None, Display] = {
+        self._displays: dict[prompts.Shown, Display] = {
             task: Display(confidence=hosted.default_confidence(task))
             for task in (None, *hosted.IMAGE_TASKS)
         }
+        for verb in prompts.Verb:
+            confidence = prompts.CONFIDENCES.get(verb, 0.0)
+            self._displays[verb] = Display(confidence=confidence)
         self._truth_file = ""
         self._truth: tuple[tuple[Source | None, str], GroundTruth | None] | None = None
         self._observers: list[Callable[[Event], None]] = []
@@ -56,6 +62,8 @@ class Choices:
         if Event.IMAGE in events:  # a filter for classes of one image would hide another's
             displays = self._displays.items()
             self._displays = {task: replace(old, classes=frozenset()) for task, old in displays}
+            if self.prompt:  # points and boxes are of one image
+                self.prompt = replace(self.prompt, points=(), boxes=())
         for event in events:
             for observer in self._observers:
                 observer(event)
@@ -70,7 +78,7 @@ class Choices:
             ValueError, TypeError: There is no such field or value.
         """
         if "model" in changes or "task" in changes:
-            self.refused = None
+            self.refused = self.prompt = None
         call = replace(self.call, **changes)
         if call.model and "model" in changes:
             try:
@@ -92,6 +100,16 @@ class Choices:
 
     ask = change  # its name in notebooks of version 0.1
 
+    def set_prompt(self, prompt: Prompt) -> None:
+        """Take a prompt for a prompted model; a version that does not run it gives way."""
+        self.refused, self.prompt = None, prompt
+        version = self.call.api_version
+        if not prompts.runs_on_v1(prompt.verb):
+            version = ApiVersion.V2
+        task = prompts.TASKS[prompt.verb]
+        self.call = replace(self.call, task=task, model=None, api_version=version)
+        self._changed(Event.CALL)
+
     def show(self, **changes: Any) -> None:
         """Change fields of the display of the chosen task, see ``Display``; nothing is sent.
 
@@ -103,7 +121,7 @@ class Choices:
                 raise ValueError(f"{name} is a fraction from 0 to 1, not {changes[name]!r}.")
         display = replace(self.display, **changes)
         if display != self.display:
-            self._displays[self.call.task] = display
+            self._displays[self.shown_as] = display
             self._changed(Event.DISPLAY)
 
     def set_truth_file(self, path: str) -> None:
@@ -151,9 +169,14 @@ class Choices:
         self._changed(Event.KEY, Event.CALL)
 
     @property
+    def shown_as(self) -> prompts.Shown:
+        """The task or the verb whose display settings apply."""
+        return self.prompt.verb if self.prompt else self.call.task
+
+    @property
     def display(self) -> Display:
         """The display settings of the chosen task; each task has its own."""
-        return self._displays[self.call.task]
+        return self._displays[self.shown_as]
 
     @property
     def spends_credits(self) -> bool:
@@ -164,5 +187,7 @@ class Choices:
         """Why the call cannot be sent (by that version), or None where it can."""
         if self.refused:
             return options.reason(self.refused)
+        if self.prompt:
+            return prompts.why_not(self.prompt, version or self.call.api_version)
         call = replace(self.call, api_version=version or self.call.api_version)
         return options.why_not(self.client, call)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
 from rfhosted.endpoints.call import Call
+from rfhosted.endpoints.prompted import PreparedPrompts
 from rfhosted.explorer.options import task_of
 from rfhosted.hosted import ApiVersion, Region, Task
 from rfhosted.images.sources import is_url
@@ -37,6 +38,8 @@ def code_for(response: Response, display: Display) -> tuple[str, str]:
     """Python, and a shell command with curl, for the response as it is displayed."""
     client, source, prepared = response.client, response.source, response.prepared
     filters = display.filters(response.prediction)
+    if isinstance(prepared, PreparedPrompts):
+        return _prompted_python(response, filters), _prompted_curl(response, prepared)
     # The default model is named: with another API key it may be another one.
     call = replace(prepared.call, model=response.call.model or prepared.route.name)
     python = python_code(client, source, call, filters)
@@ -47,18 +50,85 @@ def python_code(
     client: Client, source: Source, call: Call, filters: Mapping[str, Any] | None = None
 ) -> str:
     """Python that gives the result; default values are left out. See ``Display.filters``."""
+    requested = call.confidence or 0
+    return _python(client, source, "predict", _call_arguments(call), requested=requested, filters=filters)
+
+
+def _python(
+    client: Client,
+    source: Source,
+    verb: str,
+    arguments: list[str],
+    *,
+    requested: float,
+    filters: Mapping[str, Any] | None,
+) -> str:
+    """Python that calls a method of ``Client``; ``requested`` is the confidence of the request."""
     lines = ["import rfhosted", ""]
     image, before = _image(source)
     lines[:0] = [line for line in before if line.startswith("from ")]
     lines += [line for line in before if not line.startswith("from ")]
     module = "rfhosted"
-    if arguments := _client_arguments(client):
-        lines.append(_statement("client = rfhosted.Client", arguments))
+    if settings := _client_arguments(client):
+        lines.append(_statement("client = rfhosted.Client", settings))
         module = "client"
-    lines.append(_statement(f"p = {module}.predict", [image, *_call_arguments(call)]))
-    if arguments := _filter_arguments(call, filters):
-        lines.append(_statement("p = p.filter", arguments))
+    lines.append(_statement(f"p = {module}.{verb}", [image, *arguments]))
+    if kept := _filter_arguments(requested, filters):
+        lines.append(_statement("p = p.filter", kept))
     return "\n".join([*lines, "p"])
+
+
+def _prompted_python(response: Response, filters: Mapping[str, Any]) -> str:
+    prompt, prediction = response.prompt, response.prediction
+    if prompt is None:
+        raise ValueError("The response is not of a prompted model.")
+    given = prompt.arguments(prediction.confidence) | _prompted_settings(response)
+    if "confidence" in given:
+        given["confidence"] = prediction.confidence
+    arguments = [f"{name}={_value(value)}" for name, value in given.items()]
+    requested = prediction.confidence
+    client, source = response.client, response.source
+    return _python(client, source, prompt.verb, arguments, requested=requested, filters=filters)
+
+
+def _prompted_settings(response: Response) -> dict[str, Any]:
+    settings: dict[str, Any] = {}
+    if response.call.image_size is not None:
+        settings["image_size"] = response.call.image_size
+    if response.prediction.api_version is not ApiVersion.V2:
+        settings["api_version"] = str(response.prediction.api_version)
+    return settings
+
+
+def _prompted_curl(response: Response, prepared: PreparedPrompts) -> str:
+    """Lines for a POSIX shell: one writes the bodies of the requests, one sends each."""
+    call, client = prepared.call, response.client
+    image, before = _image(response.source)
+    lines = [line for line in before if line.startswith("#")]
+    code = [line for line in before if not line.startswith("#")]
+    settings = "".join(f", {k}={_value(v)}" for k, v in _prompted_settings(response).items())
+    made = f"rfhosted.Client({', '.join(_client_arguments(client))})"
+    code += [
+        f"import rfhosted; from {type(call).__module__} import {type(call).__name__}",
+        f"made = {made}.prepare_prompted({image}, {call!r}{settings})",
+        '[open(f"rfhosted-body-{i}.json", "wb").write(r.body) for i, r in enumerate(made.requests)]',
+    ]
+    if prepared.route.is_local:
+        lines.append("# First start the local server: python -m rfhosted.local")
+    lines.append(f"python -c {shlex.quote('; '.join(code))}")
+    for i, request in enumerate(prepared.requests):
+        url, has_key = request.url, client.has_key and not prepared.route.is_local
+        if prepared.route.is_local:
+            url = LOCAL_ADDRESS + urlsplit(url).path
+        query = "?" + urlencode(request.params) if request.params else ""
+        parts = [f"curl -sS {shlex.quote(url + query)}"]
+        if has_key and request.key_in_header:
+            parts.append(f'-H "Authorization: Bearer ${KEY_NAME}"')
+        elif has_key:
+            parts[0] += f'"{"&" if query else "?"}api_key=${KEY_NAME}"'
+        parts += ['-H "Content-Type: application/json"', f"--data-binary @rfhosted-body-{i}.json"]
+        lines.append(" \\\n  ".join(parts))
+    return "\n".join(lines)
 
 
 def curl_command(
@@ -82,7 +152,7 @@ def curl_command(
         at = "" if local_address == LOCAL_ADDRESS else f" --port {port}"
         lines.append(f"# First start the local server: python -m rfhosted.local{at}")
         url = local_address + urlsplit(url).path
-    if _filter_arguments(prepared.call, filters):
+    if _filter_arguments(prepared.call.confidence or 0, filters):
         lines.append("# The response is not filtered: it has more than the shown result.")
     kind = prepared.upload.format.lower()
     path = os.path.expanduser(source.name)  # noqa: PTH111 - "./" before a name is to stay
@@ -135,9 +205,9 @@ def _call_arguments(call: Call) -> list[str]:
     ]
 
 
-def _filter_arguments(call: Call, filters: Mapping[str, Any] | None) -> list[str]:
+def _filter_arguments(requested: float, filters: Mapping[str, Any] | None) -> list[str]:
     given = {name: value for name, value in (filters or {}).items() if value is not None}
-    if given.get("confidence", 0) <= (call.confidence or 0):
+    if given.get("confidence", 0) <= requested:
         given.pop("confidence", None)
     return [f"{name}={_value(value)}" for name, value in given.items()]
 
@@ -166,6 +236,8 @@ def _statement(called: str, arguments: list[str]) -> str:
 
 
 def _value(value: Any) -> str:
+    if isinstance(value, tuple):
+        return f"({', '.join(map(_value, value))})"
     if isinstance(value, list):
         return f"[{', '.join(map(_value, value))}]"
     return _text(value) if isinstance(value, str) else repr(value)

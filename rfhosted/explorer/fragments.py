@@ -11,6 +11,7 @@ from rfhosted.display.annotate import LAYERS
 from rfhosted.display.tables import html_table
 from rfhosted.display.units import kilobytes
 from rfhosted.endpoints.call import Prepared
+from rfhosted.endpoints.prompted import PreparedPrompts
 from rfhosted.errors import HostedError
 from rfhosted.explorer import options
 from rfhosted.explorer.settings import Outdated
@@ -156,7 +157,7 @@ def plan(state: ExplorerState) -> str:
         why_not = options.reason(planned)
     if why_not:
         return warning(f"Cannot run: {why_not}")
-    if not isinstance(planned, Prepared):
+    if not isinstance(planned, Prepared | PreparedPrompts):
         return small("Estimating the request size …")
     upload, version = planned.upload, planned.route.version
     limit = hosted.REQUEST_LIMITS[version]

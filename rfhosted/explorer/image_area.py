@@ -13,6 +13,7 @@ from rfhosted.explorer.settings import Event, Outdated
 from rfhosted.explorer.widgets import Controls, set_value
 
 if TYPE_CHECKING:
+    from rfhosted.explorer.prompts import Prompt
     from rfhosted.explorer.state import ExplorerState
 
 
@@ -45,12 +46,23 @@ class ImageArea(Controls):
             self.view.widget.mode = mode
         return self.view is not None
 
+    def set_marks(self, prompt: Prompt | None) -> None:
+        """Show the points and boxes of a prompt on the image."""
+        if self.view:
+            points = (
+                [{"point": point[:2], "belongs": point[2]} for point in prompt.points]
+                if prompt
+                else []
+            )
+            boxes = [{"box": box, "belongs": True} for box in prompt.boxes] if prompt else []
+            self.view.widget.marks = [*points, *boxes]
+
     def refresh(self, event: Event) -> None:
         """Show what changed."""
         state = self.state
         if self.view:  # the slider is that of the chosen task, the image may be of another one
             response = state.response
-            self.view.widget.follows = bool(response and response.call.task is state.call.task)
+            self.view.widget.follows = bool(response and response.shown_as == state.shown_as)
         if event not in (Event.RESPONSE, Event.DISPLAY, Event.IMAGE):
             return
         if state.source and (state.result is None or state.outdated is Outdated.IMAGE):

@@ -207,6 +207,7 @@ function createView(model, store, el) {
   const rings = ["rfhosted-edge", "rfhosted-glow", "rfhosted-ring"].map(
     (name) => shape(svg, "rect", { class: name }));
   const rubber = shape(svg, "rect", { class: "rfhosted-rubber" });
+  const prompts = shape(svg, "g", { class: "rfhosted-prompts" });
   const tip = make(root, "div", "rfhosted-tip", { "aria-hidden": "true" });
   const spoken = make(root, "div", "rfhosted-spoken", { "aria-live": "polite" });
   const tools = make(root, "div", "rfhosted-tools", { role: "toolbar", "aria-label": "Image" });
@@ -551,12 +552,23 @@ function createView(model, store, el) {
   const resized = new ResizeObserver(place);
   resized.observe(stage);
 
+  function paintPrompts() {
+    prompts.replaceChildren();
+    for (const { point, box, belongs } of model.get("marks")) {
+      const d = point ? `M${point}h0` : `M${box[0]} ${box[1]}H${box[2]}V${box[3]}H${box[0]}Z`;
+      const kind = point ? "rfhosted-point" : "rfhosted-box";
+      for (const part of ["edge", belongs ? "yes" : "no"]) {
+        shape(prompts, "path", { d, class: `${kind} rfhosted-prompt-${part}` });
+      }
+    }
+  }
   const heights = () => { root.style.height = `${model.get("height")}px`; };
   const modes = () => { stage.dataset.mode = model.get("mode"); };
-  const traits = { height: heights, mode: modes, hovered: paintMarks, selected };
+  const traits = { height: heights, mode: modes, hovered: paintMarks, selected,
+    marks: paintPrompts };
   for (const [name, handler] of Object.entries(traits)) model.on(`change:${name}`, handler);
   store.listeners.add(draw);
-  heights(), modes(), draw("image");
+  heights(), modes(), draw("image"), paintPrompts();
 
   return () => {
     store.listeners.delete(draw);

@@ -64,6 +64,8 @@ class ImageView:
             (bool) and ``count`` (int, grows with each click); empty before the first one.
         boxed (dict): ``x0``, ``y0``, ``x1``, ``y1``, ``shift``, ``count``: the box that was drawn,
             within the image.
+        marks (list[dict]): Points (``point``: x, y) and boxes (``box``) of a prompt, each with
+            ``belongs`` (bool); pixels of the original image.
 
     The id of an object is its index in ``objects`` of the prediction given to ``show``, whatever
     the threshold; ``ids`` has those of the rows of the filtered prediction. An element of the
@@ -261,6 +263,7 @@ def _widget_class() -> Any:
         mode = t.Enum(("view", "box"), "view").tag(sync=True)
         clicked = t.Dict().tag(sync=True)
         boxed = t.Dict().tag(sync=True)
+        marks = t.List(t.Dict()).tag(sync=True)
 
     return ImageViewWidget
 

@@ -16,6 +16,7 @@ from rfhosted.explorer import fragments
 from rfhosted.explorer.display_form import DisplayForm
 from rfhosted.explorer.image_area import ImageArea
 from rfhosted.explorer.page_script import page_script
+from rfhosted.explorer.prompt_form import PromptForm
 from rfhosted.explorer.request_form import ImagePicker, RequestForm
 from rfhosted.explorer.result_tabs import Results
 from rfhosted.explorer.settings import Event
@@ -54,6 +55,8 @@ class Panel:
         self._refreshing = threading.RLock()
         self.picker, self.request = ImagePicker(state), RequestForm(state)
         self.image, self.display = ImageArea(state), DisplayForm(state)
+        self.prompt = PromptForm(state, self.image)
+        self.request.place.children = (self.prompt.widget,)
         self.results = results = Results(state, self.image.view)
         self.image.follow(self.display.confidence_slider)
         # The image comes first where there is no room for two columns.
@@ -105,7 +108,14 @@ class Panel:
         failed: Exception | None = None
         with self._refreshing:
             # The image before what speaks of it, and before the slider that it follows.
-            for group in (self.image, self.picker, self.request, self.display, self.results):
+            for group in (
+                self.image,
+                self.picker,
+                self.request,
+                self.prompt,
+                self.display,
+                self.results,
+            ):
                 try:
                     group.refresh(event)
                 except Exception as error:  # noqa: BLE001 - shown in the panel and raised, below

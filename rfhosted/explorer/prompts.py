@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from rfhosted import hosted
-from rfhosted.client import Client
 from rfhosted.hosted import ApiVersion, Task
+from rfhosted.verbs import Verbs
 
 if TYPE_CHECKING:
+    from rfhosted.client import Client
+    from rfhosted.endpoints.call import Call
+    from rfhosted.endpoints.prompted import PreparedPrompts
+    from rfhosted.images.sources import SourceImage
     from rfhosted.outputs.values import Box
-    from rfhosted.prediction import Prediction
 
 
 class Verb(StrEnum):
@@ -24,6 +27,9 @@ class Verb(StrEnum):
     ASK = "ask"
     READ = "read"
 
+
+#: What has display settings of its own: a task of ``predict``, or a verb.
+Shown: TypeAlias = "Task | Verb | None"
 
 TITLES = {
     Verb.DETECT: "Open-vocabulary detection",
@@ -40,13 +46,13 @@ MODELS = {
     Verb.ASK: ("florence-2-base", "florence-2-large", "qwen3vl-2b-instruct"),
     Verb.READ: ("pp-ocr", "easy-ocr", "doctr", "trocr"),
 }
-#: The task that stands for the result in the display settings.
+#: The task with the same layers.
 TASKS = {
     Verb.DETECT: Task.OBJECT_DETECTION,
     Verb.SEGMENT: Task.INSTANCE_SEGMENTATION,
     Verb.CLASSIFY: Task.CLASSIFICATION,
-    Verb.ASK: Task.TEXT,
-    Verb.READ: Task.TEXT,
+    Verb.ASK: Task.OBJECT_DETECTION,
+    Verb.READ: Task.OBJECT_DETECTION,
 }
 #: Confidences that are shown at first, and the lowest ones that are requested.
 CONFIDENCES = {Verb.DETECT: 0.05, Verb.SEGMENT: 0.5}
@@ -187,7 +193,7 @@ class Prompt:
 
 def verbs() -> list[Verb]:
     """The verbs that ``Client`` has."""
-    return [verb for verb in Verb if hasattr(Client, verb)]
+    return [verb for verb in Verb if hasattr(Verbs, verb)]
 
 
 def first(verb: Verb) -> Prompt:
@@ -207,22 +213,42 @@ def why_not(prompt: Prompt, version: ApiVersion | None) -> str | None:
     return prompt.why_not()
 
 
-def send(
-    client: Client, image: Any, prompt: Prompt, settings: dict[str, Any], shown: float
-) -> Prediction:
-    """Call the verb.
+class _Preparing(Verbs):
+    """Prepares what a verb would send, and keeps it instead of sending it."""
+
+    def __init__(self, client: Client) -> None:
+        self.prepare_prompted = client.prepare_prompted  # type: ignore[method-assign]  # the same
+        self.prepared: PreparedPrompts | None = None
+
+    def send_prompted(self, prepared: PreparedPrompts) -> Any:
+        """Keep it."""
+        self.prepared = prepared
+
+
+def prepare(
+    client: Client, image: SourceImage, prompt: Prompt, call: Call, shown: float
+) -> PreparedPrompts:
+    """What the verb would send.
 
     Args:
         client: The client.
-        image: As ``Client.predict`` takes it.
+        image: The image.
         prompt: What is requested.
-        settings: ``image_size`` and ``api_version``.
+        call: Its ``image_size`` and ``api_version`` are used.
         shown: The threshold that is shown, a fraction in [0, 1].
+
+    Raises:
+        ValueError: The prompt cannot be sent.
+        HostedError: It cannot be sent by that version, or without a key.
     """
-    prediction: Prediction = getattr(client, prompt.verb)(
-        image, **prompt.arguments(shown), **settings
-    )
-    return prediction
+    if reason := why_not(prompt, call.api_version):
+        raise ValueError(reason)
+    verbs = _Preparing(client)
+    settings = {"image_size": call.image_size, "api_version": call.api_version}
+    getattr(verbs, prompt.verb)(image, **prompt.arguments(shown), **settings)
+    if verbs.prepared is None:
+        raise RuntimeError(f"{prompt.verb} prepared nothing.")
+    return verbs.prepared
 
 
 def parsed_numbers(text: str, counts: tuple[int, ...], what: str) -> list[tuple[float, ...]]:

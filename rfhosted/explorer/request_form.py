@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from ipywidgets import Dropdown, RadioButtons
 
 from rfhosted import hosted
 from rfhosted.errors import ImageError
-from rfhosted.explorer import fragments, options
+from rfhosted.explorer import fragments, options, prompts
 from rfhosted.explorer.settings import Event, images_in, reference
 from rfhosted.explorer.widgets import (
     WRAPPED,
@@ -32,7 +33,8 @@ from rfhosted.images.sources import is_url
 if TYPE_CHECKING:
     from rfhosted.explorer.state import ExplorerState
 
-_TASKS = [(task.replace("-", " ").capitalize(), task) for task in hosted.IMAGE_TASKS]
+_TASKS: list[tuple[str, str]] = [(task.replace("-", " ").capitalize(), task) for task in hosted.IMAGE_TASKS]
+_TASKS += [(prompts.TITLES[verb], verb) for verb in prompts.verbs()]
 _VERSIONS = [("V2 (recommended)", ApiVersion.V2), ("v1 (legacy)", ApiVersion.V1)]
 #: The option that stands for a typed model that was refused.
 _REFUSED = "?"
@@ -170,12 +172,15 @@ class RequestForm(Controls):
             "API key", "then Enter", "Kept only in the kernel's memory", widgets.Password
         )
         self.remove_key = button(state, "Remove the key", "Forget the API key", state.remove_key)
+        #: Where the controls of a prompted model are placed.
+        self.place = widgets.VBox()
         fields = self.fields
         self.widget = widgets.VBox(
             [
                 fields["task"],
                 fields["api_version"],
                 fields["model"],
+                self.place,
                 fields["image_size"],
                 widgets.HBox([self.run, self.cancel]),
                 self.plan,
@@ -199,7 +204,12 @@ class RequestForm(Controls):
         self.refresh(Event.CALL)
 
     def _change(self, name: str, value: Any) -> None:
-        if value != _REFUSED:
+        prompt = self.state.prompt
+        if name == "task" and value in prompts.MODELS:
+            self.state.set_prompt(prompts.first(prompts.Verb(value)))
+        elif name == "model" and prompt:
+            self.state.set_prompt(replace(prompt, model=value))
+        elif value != _REFUSED:
             self.state.change(**{name: None if value == "" else value})
 
     def _take_model(self, text: str) -> None:
@@ -223,23 +233,19 @@ class RequestForm(Controls):
 
     def _refresh_fields(self) -> None:
         state, call = self.state, self.state.call
-        models: options.Options = [(f"default: {options.default_model(state.client, call)}", "")]
-        models += options.models(call.task or Task.OBJECT_DETECTION, state.client)
-        typed = call.model if call.model not in [None, *(name for _, name in models)] else ""
-        if typed:
-            models.insert(1, (f"Typed: {typed}", typed))
-        if state.refused:
-            models.insert(1, ("Not a model", _REFUSED))
+        models, chosen, typed = self._models()
         sizes = options.sizes(state.source.image.size if state.source else None)
         if call.image_size not in [None, *(size for _, size in sizes)]:
             sizes.append((f"{call.image_size} px", call.image_size or ""))
-        set_options(self.fields["model"], models, _REFUSED if state.refused else call.model or "")
+        set_options(self.fields["model"], models, chosen)
         set_options(self.fields["image_size"], sizes, call.image_size or "")
         # As it was understood: what was typed may hold an API key.
         self.typed_model.value = "" if state.refused else typed
-        for name in ("task", "api_version", "overlap"):
+        self.fields["task"].value = state.prompt.verb if state.prompt else call.task
+        for name in ("api_version", "overlap"):
             self.fields[name].value = getattr(call, name)
-        self.fields["overlap"].disabled = call.task in hosted.TASKS_WITHOUT_OVERLAP
+        no_overlap = call.task in hosted.TASKS_WITHOUT_OVERLAP
+        self.fields["overlap"].disabled = no_overlap or state.prompt is not None
         no_v1 = state.why_not(ApiVersion.V1)
         if no_v1 == state.why_not(ApiVersion.V2):
             no_v1 = None  # what neither version can do is said beside the Run button
@@ -247,6 +253,24 @@ class RequestForm(Controls):
         unavailable = f"v1 is not available: {no_v1}"
         self.no_v1.value = fragments.small(unavailable if no_v1 else fragments.ABOUT_VERSIONS)
         self.key_line.value = fragments.key_line(state.client)
+
+    def _models(self) -> tuple[options.Options, str, str]:
+        """The models to choose from, the chosen one, and the one that was typed or ""."""
+        state, call = self.state, self.state.call
+        if state.prompt:
+            return (
+                [(name, name) for name in prompts.MODELS[state.prompt.verb]],
+                state.prompt.model,
+                "",
+            )
+        models: options.Options = [(f"default: {options.default_model(state.client, call)}", "")]
+        models += options.models(call.task or Task.OBJECT_DETECTION, state.client)
+        typed = call.model if call.model not in [None, *(name for _, name in models)] else ""
+        if typed:
+            models.insert(1, (f"Typed: {typed}", typed))
+        if state.refused:
+            models.insert(1, ("Not a model", _REFUSED))
+        return models, _REFUSED if state.refused else call.model or "", typed or ""
 
     def _refresh_run(self) -> None:
         state = self.state

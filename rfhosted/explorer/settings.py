@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from rfhosted.client import Client
     from rfhosted.comparison.sweep_result import Step, Sweep
     from rfhosted.endpoints.call import Call, Prepared
+    from rfhosted.endpoints.prompted import PreparedPrompts
+    from rfhosted.explorer.prompts import Prompt, Shown
     from rfhosted.images.sources import ImageLike, SourceImage
     from rfhosted.prediction import Prediction
 
@@ -116,22 +118,29 @@ class Response:
         source: The image that was sent.
         call: The settings; ``prepared.call`` has the confidence that was requested as well.
         client: The client that sent it.
-        prepared: The request.
+        prepared: The request, or those of a prompted call.
         prediction: The result at the requested confidence.
+        prompt: What was requested of a prompted model; None for the tasks of ``predict``.
     """
 
     source: Source
     call: Call
     client: Client
-    prepared: Prepared
+    prepared: Prepared | PreparedPrompts
     prediction: Prediction
+    prompt: Prompt | None = None
+
+    @property
+    def shown_as(self) -> Shown:
+        """The task or the verb whose display settings apply."""
+        return self.prompt.verb if self.prompt else self.call.task
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
     """The request that Run would send, why it cannot be sent, or None without an image."""
 
-    request: Prepared | Exception | None
+    request: Prepared | PreparedPrompts | Exception | None
 
 
 @dataclass(frozen=True, slots=True)

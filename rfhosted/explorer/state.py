@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from rfhosted.comparison.comparison import Comparison
     from rfhosted.comparison.sweep_result import Step, Sweep
     from rfhosted.endpoints.call import Call, Prepared
+    from rfhosted.endpoints.prompted import PreparedPrompts
     from rfhosted.explorer.background import Spawn
     from rfhosted.images.sources import ImageLike
     from rfhosted.images.upload import ImageSize
@@ -60,7 +61,7 @@ class ExplorerState(Choices):
 
     def __init__(self, client: Client, *, spawn: Spawn = on_a_thread) -> None:
         super().__init__(client)
-        self.plan: Prepared | Exception | None = None
+        self.plan: Prepared | PreparedPrompts | Exception | None = None
         self.response: Response | None = None
         self.pinned: Response | None = None
         self.swept: Swept | None = None
@@ -125,7 +126,7 @@ class ExplorerState(Choices):
     @property
     def response_display(self) -> Display:
         """The display settings of the last response's task."""
-        return self._displays[(self.response or self).call.task]
+        return self._displays[(self.response or self).shown_as]
 
     @property
     def result(self) -> Prediction | None:
@@ -189,7 +190,7 @@ class ExplorerState(Choices):
     @property
     def class_names(self) -> list[str]:
         """Classes of the response, the most frequent first; at most twenty."""
-        fits = self.response is not None and self.response.call.task is self.call.task
+        fits = self.response is not None and self.response.shown_as == self.shown_as
         rows = self.response.prediction.readable_rows() if self.response and fits else []
         counts = Counter(row["class_name"] for row in rows)
         return [name for name, _ in counts.most_common(20)]
@@ -207,6 +208,8 @@ class ExplorerState(Choices):
             return None
         if response.source is not self.source:
             return Outdated.IMAGE
+        if response.prompt != self.prompt:
+            return Outdated.CALL
         if response.call != self.call and (response, self.call) != self._compared:
             return Outdated.CALL
         if response.client is not self.client:
@@ -226,7 +229,10 @@ class ExplorerState(Choices):
 
     def run_both_versions(self) -> None:
         """Send the request to v1, pinned as A, and to V2."""
-        model = self.client.route(self.call).name  # v1 and V2 have other defaults
+        # The prompted models have no default that depends on the version.
+        model = (
+            None if self.prompt else self.client.route(self.call).name
+        )  # v1 and V2 have other defaults
         calls = (replace(self.call, model=model, api_version=each) for each in ApiVersion)
         self._send(*calls, label="v1 and V2")
 
@@ -250,7 +256,12 @@ class ExplorerState(Choices):
             self.display.confidence,
             self.call,
         )
-        label = label or before.model or f"the default {before.task} model"
+        prompt = self.prompt
+        label = (
+            label
+            or (prompt.model if prompt else before.model)
+            or f"the default {before.task} model"
+        )
         if source is None:
             return
 
@@ -259,7 +270,8 @@ class ExplorerState(Choices):
                 if done < len(calls):
                     self._step(stop, done, len(calls))
 
-            return Sent(before, *send(client, source, calls, shown, stop=stop, on_done=step))
+            sent = send(client, source, calls, shown, prompt, stop=stop, on_done=step)
+            return Sent(before, *sent)
 
         self._start(f"Sending a request to {label}", job, later)
 
@@ -361,6 +373,7 @@ class ExplorerState(Choices):
         def job(_: Stop) -> Outcome:
             if self.refused:
                 return Planned(self.refused)
-            return plan(self.client, self.source, self.call, self.display.confidence)
+            shown = self.display.confidence
+            return plan(self.client, self.source, self.call, shown, self.prompt)
 
         self._plans.start(job, later=self._plan_again)

@@ -45,9 +45,12 @@ class SweepTab(Controls):
         """What can be done now, and what it sends."""
         state = self.state
         idle = not state.busy and state.source is not None
-        self.start.disabled = not idle or bool(state.why_not())
+        self.start.disabled = not idle or bool(state.why_not() or state.prompt)
         billable = " Each request spends credits." if state.spends_credits else ""
-        set_value(self.note, fragments.small(f"A sweep sends up to five requests.{billable}"))
+        note = f"A sweep sends up to five requests.{billable}"
+        if state.prompt:
+            note = "Sweeps are for the tasks of predict, not for prompted models."
+        set_value(self.note, fragments.small(note))
         for each in self.sizes.children:
             # Of another image, a result would take the place of the chosen one.
             each.disabled = state.busy or "image" in state.sweep_changes

@@ -43,6 +43,87 @@ if TYPE_CHECKING:
 class Verbs(Access):
     """The methods of ``Client`` for prompted models."""
 
+    def segment(
+        self,
+        image: ImageLike,
+        names: Sequence[str] | str | None = None,
+        *,
+        points: Sequence[tuple[float, float] | tuple[float, float, bool]] | None = None,
+        box: Box | None = None,
+        boxes: Sequence[Box] | None = None,
+        like: Box | Sequence[Box] | None = None,
+        unlike: Box | Sequence[Box] | None = None,
+        model: str = "sam3",
+        confidence: float | None = None,
+        image_size: ImageSize = None,
+        api_version: ApiVersion | VersionName | None = None,
+    ) -> InstancePrediction:
+        """Segment what is prompted: by names, by points, by boxes, or by an example.
+
+        Exactly one kind of prompt: ``names``; ``points`` with or without ``box``; ``boxes``; or
+        ``like``. Note the difference: ``box`` is "the object in this box", ``like`` is "everything
+        that looks like what is in this box".
+
+        Args:
+            image: As ``predict`` takes it.
+            names: What to segment, in words; the class name is the prompt.
+            points: Points of one object, (x, y), or (x, y, False) for what does not belong to it;
+                pixels of the original, upright image.
+            box: The box of one object, (x0, y0, x1, y1), in pixels of the original image.
+            boxes: A box for each of several objects; each is a request.
+            like: One or several example boxes.
+            unlike: Boxes of counter-examples, together with ``like``.
+            model: "sam3", or "sam2" for points and boxes ("sam2/hiera_tiny" chooses a version).
+            confidence: Least confidence, fraction in [0, 1]; None for 0.5, the model's default.
+            image_size: Longest side to send, in pixels; "original"; None for 1024.
+            api_version: "v1" or "v2"; None for the client's.
+
+        Raises:
+            HostedError: See ``rfhosted.errors``; each says the next step.
+            ValueError, TypeError: The prompts make no sense; nothing was sent.
+        """
+        call = sam.call(
+            names=names,
+            points=points,
+            box=box,
+            boxes=boxes,
+            like=like,
+            unlike=unlike,
+            model=model,
+            confidence=confidence,
+        )
+        prediction = self.run(call, image, image_size=image_size, api_version=api_version)
+        return cast("InstancePrediction", prediction)
+
+    def detect(
+        self,
+        image: ImageLike,
+        names: Sequence[str] | str,
+        *,
+        model: str = "yolo-world",
+        confidence: float | None = None,
+        image_size: ImageSize = None,
+        api_version: ApiVersion | VersionName | None = None,
+    ) -> DetectionPrediction:
+        """Detect objects of any names (open-vocabulary detection).
+
+        Args:
+            image: As ``predict`` takes it.
+            names: What to detect, in words.
+            model: "yolo-world", or "yolo-world/v2-s" for one of its versions.
+            confidence: Least confidence, fraction in [0, 1]; None for 0.05: YOLO-World's
+                scores are low, above all for a single name.
+            image_size: Longest side to send, in pixels; "original"; None for 1024.
+            api_version: "v1" or "v2"; None for the client's.
+
+        Raises:
+            HostedError: See ``rfhosted.errors``; each says the next step.
+            ValueError, TypeError: The names make no sense; nothing was sent.
+        """
+        call = open_vocabulary.call(names, model=model, confidence=confidence)
+        prediction = self.run(call, image, image_size=image_size, api_version=api_version)
+        return cast("DetectionPrediction", prediction)
+
     def run(
         self,
         call: PromptedCall,

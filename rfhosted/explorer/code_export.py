@@ -51,7 +51,9 @@ def python_code(
 ) -> str:
     """Python that gives the result; default values are left out. See ``Display.filters``."""
     requested = call.confidence or 0
-    return _python(client, source, "predict", _call_arguments(call), requested=requested, filters=filters)
+    return _python(
+        client, source, "predict", _call_arguments(call), requested=requested, filters=filters
+    )
 
 
 def _python(
@@ -69,7 +71,8 @@ def _python(
     lines[:0] = [line for line in before if line.startswith("from ")]
     lines += [line for line in before if not line.startswith("from ")]
     module = "rfhosted"
-    if settings := _client_arguments(client):
+    settings = _client_arguments(client)
+    if settings or verb != "predict":
         lines.append(_statement("client = rfhosted.Client", settings))
         module = "client"
     lines.append(_statement(f"p = {module}.{verb}", [image, *arguments]))
@@ -110,8 +113,8 @@ def _prompted_curl(response: Response, prepared: PreparedPrompts) -> str:
     made = f"rfhosted.Client({', '.join(_client_arguments(client))})"
     code += [
         f"import rfhosted; from {type(call).__module__} import {type(call).__name__}",
-        f"made = {made}.prepare_prompted({image}, {call!r}{settings})",
-        '[open(f"rfhosted-body-{i}.json", "wb").write(r.body) for i, r in enumerate(made.requests)]',
+        f"rs = {made}.prepare_prompted({image}, {call!r}{settings}).requests",
+        '[open(f"rfhosted-body-{i}.json", "wb").write(r.body) for i, r in enumerate(rs)]',
     ]
     if prepared.route.is_local:
         lines.append("# First start the local server: python -m rfhosted.local")

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rfhosted.endpoints.prompted import PreparedPrompts
     from rfhosted.images.sources import SourceImage
     from rfhosted.outputs.values import Box
+    from rfhosted.transport.connection import Stop
 
 
 class Verb(StrEnum):
@@ -220,7 +221,7 @@ class _Preparing(Verbs):
         self.prepare_prompted = client.prepare_prompted  # type: ignore[method-assign]  # the same
         self.prepared: PreparedPrompts | None = None
 
-    def send_prompted(self, prepared: PreparedPrompts) -> Any:
+    def send_prompted(self, prepared: PreparedPrompts, *, stop: Stop | None = None) -> Any:  # noqa: ARG002 - nothing is sent
         """Keep it."""
         self.prepared = prepared
 

@@ -33,8 +33,9 @@ from rfhosted.images.sources import is_url
 if TYPE_CHECKING:
     from rfhosted.explorer.state import ExplorerState
 
-_TASKS: list[tuple[str, str]] = [(task.replace("-", " ").capitalize(), task) for task in hosted.IMAGE_TASKS]
-_TASKS += [(prompts.TITLES[verb], verb) for verb in prompts.verbs()]
+_TASKS: list[tuple[str, str]] = [
+    (task.replace("-", " ").capitalize(), task) for task in hosted.IMAGE_TASKS
+]
 _VERSIONS = [("V2 (recommended)", ApiVersion.V2), ("v1 (legacy)", ApiVersion.V1)]
 #: The option that stands for a typed model that was refused.
 _REFUSED = "?"
@@ -146,9 +147,10 @@ class RequestForm(Controls):
 
     def __init__(self, state: ExplorerState) -> None:
         super().__init__(state)
+        tasks = [*_TASKS, *((prompts.TITLES[verb], verb) for verb in prompts.verbs())]
         #: By the name of the field of ``Call`` that each one sets.
         self.fields: dict[str, Any] = {
-            "task": control(Dropdown, "Task type", "What the model outputs", options=_TASKS),
+            "task": control(Dropdown, "Task type", "What the model outputs", options=tasks),
             "api_version": control(
                 RadioButtons, "API version", "v1 or V2", "auto", options=_VERSIONS
             ),

@@ -280,7 +280,7 @@ def test_no_image_is_in_what_a_notebook_saves():
     own = {name for name in state if not name.startswith("_")}
     assert own == {
         *("height", "confidence", "follows", "hovered", "selected", "mode", "clicked", "boxed"),
-        *("layout", "tabbable", "tooltip"),
+        *("marks", "layout", "tabbable", "tooltip"),
     }
     assert len(json.dumps(state)) < 32_000
 

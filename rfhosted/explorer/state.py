@@ -208,9 +208,8 @@ class ExplorerState(Choices):
             return None
         if response.source is not self.source:
             return Outdated.IMAGE
-        if response.prompt != self.prompt:
-            return Outdated.CALL
-        if response.call != self.call and (response, self.call) != self._compared:
+        changed = response.call != self.call and (response, self.call) != self._compared
+        if changed or response.prompt != self.prompt:
             return Outdated.CALL
         if response.client is not self.client:
             return Outdated.KEY

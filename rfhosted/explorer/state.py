@@ -192,7 +192,8 @@ class ExplorerState(Choices):
         """Classes of the response, the most frequent first; at most twenty."""
         fits = self.response is not None and self.response.shown_as == self.shown_as
         rows = self.response.prediction.readable_rows() if self.response and fits else []
-        counts = Counter(row["class_name"] for row in rows)
+        # The rows of a text have no classes.
+        counts = Counter(row["class_name"] for row in rows if "class_name" in row)
         return [name for name, _ in counts.most_common(20)]
 
     @property

@@ -213,3 +213,38 @@ def test_changed_prompts_are_outdated(case):
     click(case, 150, 100)
     assert case.state.outdated is Outdated.CALL
     assert case.events.count(Event.RESPONSE) == 1
+
+
+SIZE = {"width": 512, "height": 512}
+LINE = BOX | {"class": "EXIT", "confidence": 0.9}
+OD = {"<OD>": {"bboxes": [[1, 2, 30, 40]], "labels": ["cat"]}}
+
+
+@pytest.mark.parametrize(
+    ("prompt", "response"),
+    [
+        ({"verb": Verb.CLASSIFY, "model": "clip", "names": ("cat", "dog")}, {"similarity": [1, 2]}),
+        ({"verb": Verb.READ, "model": "pp-ocr"}, {"result": "EXIT", "predictions": [LINE]}),
+        ({"verb": Verb.ASK, "model": "florence-2-base"}, {"response": {"<CAPTION>": "a cat"}}),
+        (
+            {"verb": Verb.ASK, "model": "florence-2-base", "task": "object-detection"},
+            {"response": OD},
+        ),
+        (
+            {"verb": Verb.ASK, "model": "qwen3vl-2b-instruct", "question": "What is it?"},
+            {"response": "a cat"},
+        ),
+    ],
+)
+def test_every_verb_shows_its_result_and_its_code(case, prompt, response):
+    case.server.respond(Response(json.dumps({"image": SIZE, "time": 0.1} | response).encode()))
+    case.state.set_prompt(Prompt(**prompt))
+    case.panel.request.run.click()
+    assert case.state.problem is None
+    assert case.state.outdated is None
+    for name in ("Table", "Time", "JSON", "Code"):
+        case.panel.results.open(name)
+    scope = {}
+    exec(case.state.code[0].rsplit("\n", 1)[0], scope)
+    assert scope["p"].rows() == case.state.result.rows()
+    assert case.state.problem is None

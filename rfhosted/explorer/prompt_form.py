@@ -33,7 +33,7 @@ _NO_MARKS = "Points and boxes are off: there are names. Empty the field to use t
 
 
 class PromptForm(Controls):
-    """Names, points, boxes, question and task: only what the chosen task type takes is shown."""
+    """Names, points, boxes, words and task: only what the chosen task type takes is shown."""
 
     def __init__(self, state: ExplorerState, image: ImageArea) -> None:
         super().__init__(state)
@@ -53,9 +53,7 @@ class PromptForm(Controls):
                 )
             ],
         )
-        self.question = text_field(
-            "Question or phrase", "How many dogs?, then Enter", "Words for the model"
-        )
+        self.text = text_field("Prompt", "How many dogs?, then Enter", "Words for the model")
         self.points = text_field(
             "Points",
             "140 100; 60 50 not",
@@ -72,7 +70,7 @@ class PromptForm(Controls):
             [
                 self.names,
                 self.task,
-                self.question,
+                self.text,
                 self.points,
                 self.boxes,
                 self.marking,
@@ -81,7 +79,7 @@ class PromptForm(Controls):
         )
         self.on(self.names, self._take_names)
         self.on(self.task, lambda task: self._set(task=task))
-        self.on(self.question, lambda text: self._set(question=text.strip()))
+        self.on(self.text, lambda text: self._set(text=text.strip()))
         self.on(self.points, self._take_points)
         self.on(self.boxes, self._take_boxes)
         if image.view:
@@ -153,14 +151,14 @@ class PromptForm(Controls):
         ask = prompt.verb is Verb.ASK
         show_when(not ask and prompt.verb is not Verb.READ, self.names)
         show_when(ask and prompt.is_florence, self.task)
-        show_when(prompt.takes_words, self.question)
+        show_when(prompt.takes_words, self.text)
         show_when(segment, self.points)
         show_when(prompt.takes_clicks, self.boxes)
         show_when(prompt.takes_clicks, self.marking)
         show_when(segment, self.negative)
         set_value(self.names, ", ".join(prompt.names))
         set_value(self.task, prompt.task)
-        set_value(self.question, prompt.question)
+        set_value(self.text, prompt.text)
         set_value(self.points, _listed(prompt.points))
         set_value(self.boxes, _listed(prompt.boxes))
         # Names and marks exclude each other; what is set can always be taken away.

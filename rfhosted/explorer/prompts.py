@@ -1,4 +1,4 @@
-"""What a user sets for a prompted model: names, points, boxes, a question. Plain values."""
+"""What a user sets for a prompted model: names, points, boxes, words. Plain values."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class Prompt:
         names: What to find, in words.
         points: (x, y, belongs) in pixels of the original image; False is "not this".
         boxes: (x0, y0, x1, y1) in pixels of the original image; for ``ask``, the one region.
-        question: Words for a vision-language model.
+        text: Words for a vision-language model.
         task: A task of Florence-2 by its plain name.
     """
 
@@ -102,12 +102,12 @@ class Prompt:
     names: tuple[str, ...] = ()
     points: tuple[tuple[float, float, bool], ...] = ()
     boxes: tuple[Box, ...] = ()
-    question: str = ""
+    text: str = ""
     task: str = "caption"
 
     @property
     def is_florence(self) -> bool:
-        """Whether the model has tasks instead of questions."""
+        """Whether the model has tasks instead of a free prompt."""
         return self.model.startswith("florence-2")
 
     @property
@@ -122,7 +122,7 @@ class Prompt:
 
     @property
     def takes_words(self) -> bool:
-        """Whether a question or a phrase is a prompt."""
+        """Whether words are a prompt."""
         return self.verb is Verb.ASK and (not self.is_florence or self.task in FLORENCE_WITH_WORDS)
 
     @property
@@ -143,8 +143,8 @@ class Prompt:
             return "Enter at least one name."
         if self.takes_region and not self.boxes:
             return "Drag a box on the image, or enter its four numbers: the task is about a region."
-        if self.takes_words and not self.question:
-            return "Enter a phrase." if self.is_florence else "Enter a question."
+        if self.takes_words and not self.text:
+            return "Enter a phrase." if self.is_florence else "Enter a prompt."
         return None
 
     def _why_not_segment(self) -> str | None:
@@ -186,7 +186,7 @@ class Prompt:
     def _ask_arguments(self) -> dict[str, Any]:
         given: dict[str, Any] = {"task": self.task} if self.is_florence else {}
         if self.takes_words:
-            given["prompt"] = self.question
+            given["prompt"] = self.text
         if self.takes_region:
             given["region"] = self.boxes[-1]
         return given

@@ -223,7 +223,10 @@ OD = {"<OD>": {"bboxes": [[1, 2, 30, 40]], "labels": ["cat"]}}
 @pytest.mark.parametrize(
     ("prompt", "response"),
     [
-        ({"verb": Verb.CLASSIFY, "model": "clip", "names": ("cat", "dog")}, {"similarity": [1, 2]}),
+        (
+            {"verb": Verb.CLASSIFY, "model": "clip", "names": ("cat", "dog")},
+            {"similarity": [0.2, 0.3]},
+        ),
         ({"verb": Verb.READ, "model": "pp-ocr"}, {"result": "EXIT", "predictions": [LINE]}),
         ({"verb": Verb.ASK, "model": "florence-2-base"}, {"response": {"<CAPTION>": "a cat"}}),
         (
@@ -231,7 +234,7 @@ OD = {"<OD>": {"bboxes": [[1, 2, 30, 40]], "labels": ["cat"]}}
             {"response": OD},
         ),
         (
-            {"verb": Verb.ASK, "model": "qwen3vl-2b-instruct", "question": "What is it?"},
+            {"verb": Verb.ASK, "model": "qwen3vl-2b-instruct", "text": "What is it?"},
             {"response": "a cat"},
         ),
     ],

@@ -14,7 +14,7 @@ import time
 import uuid
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from rfhosted.local import grabcut, onnx_models, postprocess
 from rfhosted.local.errors import BadImageError, RefusedError
@@ -55,6 +55,8 @@ class _Point(BaseModel):
 
 
 class _Body(BaseModel):
+    model_config = ConfigDict(protected_namespaces=())  # else pydantic warns of model_id
+
     image: _Image
 
 

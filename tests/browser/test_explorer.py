@@ -153,8 +153,8 @@ def test_the_layout_holds(open_panel, width):
         overflow = "panel => panel.scrollWidth > panel.clientWidth + 1"
         assert not panel.whole.evaluate(overflow), name
     image, output = (
-        panel.image.bounding_box(),
-        panel.notebook.output(0).last.bounding_box(),
+        _box(panel.image),
+        _box(panel.notebook.output(0).last),
     )
     assert image["x"] + image["width"] <= output["x"] + output["width"] + 1
     assert image["width"] > 250
@@ -255,14 +255,14 @@ def test_without_anywidget_the_image_is_still(open_notebook, run_axe):
     still = panel.whole.locator(".rfhosted-still img")
     expect(still).to_have_attribute("alt", re.compile("result of object-detection"))
     panel.whole.evaluate("panel => panel.scrollIntoView()")
-    before = still.bounding_box()
+    before = _box(still)
     assert (before["width"], before["height"]) >= (600, 300)
     panel.fill("Confidence", "0.99")
     expect(still).to_have_attribute("alt", re.compile("no objects above 0.99"))
-    assert still.bounding_box() == before
+    assert _box(still) == before
     panel.button("coffee").click()
     expect(still).to_have_attribute("alt", re.compile("object-detection"))
-    assert still.bounding_box() == before
+    assert _box(still) == before
     panel.notebook.screenshot("explorer-still")
     assert run_axe(panel.page, ".rfhosted-panel") == []
     assert len(notebook.save()) < 200_000

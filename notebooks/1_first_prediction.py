@@ -54,7 +54,18 @@ person
 # %% [markdown]
 # ## What is in a prediction
 #
-# Coordinates are pixels of the original image. `filter` makes a new prediction and sends no request.
+# Coordinates are pixels of the original image. `filter` makes a new prediction and sends no request. Here is a wall
+# with fourteen photos, first with every detection above 0.3, then with the cats above 0.6:
+
+# %%
+wall = rfhosted.predict(rfhosted.sample("photo_wall"), confidence=0.3)
+wall
+
+# %%
+wall.filter(confidence=0.6, classes=["cat"]).summary()
+
+# %% [markdown]
+# Tables and supervision's own types:
 
 # %%
 person.to_pandas()[["class_name", "confidence", "x1", "y1", "x2", "y2"]].round(2)
@@ -87,8 +98,8 @@ for version in ("v1", "v2"):
 
 # %%
 for size in (160, 320, "original"):
-    p = rfhosted.predict(rfhosted.sample("rocket"), task="classification", image_size=size)
-    print(size, "|", p.upload.size, "|", p.upload.nbytes, "bytes |", p.upload.changes)
+    p = rfhosted.predict(rfhosted.sample("boats"), image_size=size)
+    print(size, "|", p.summary(), "|", p.upload.size, "|", p.upload.nbytes, "bytes")
 
 # %% [markdown]
 # ## Errors

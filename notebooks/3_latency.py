@@ -25,7 +25,7 @@
 # %%
 import rfhosted
 
-photo = rfhosted.sample("astronaut")
+photo = rfhosted.sample("boats")
 rfhosted.predict(photo).timing
 
 # %%
